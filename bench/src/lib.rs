@@ -1,0 +1,1 @@
+//! Benchmarks of functions and of whole nodes.

@@ -1,0 +1,2 @@
+//! The `ipv8` command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The sans-I/O IPv8 node: communities, peers, tasks, introductions.

@@ -1,0 +1,1 @@
+//! Derive macros for IPv8 messages and payloads.

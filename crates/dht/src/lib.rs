@@ -1,0 +1,1 @@
+//! The IPv8 distributed hash table: messages and overlay.

@@ -1,0 +1,1 @@
+//! Runs IPv8 nodes on UDP sockets with tokio.

@@ -1,0 +1,1 @@
+//! Runs IPv8 nodes under deterministic virtual time.

@@ -1,0 +1,1 @@
+//! Bytes of the IPv8 protocol: readers, writers, packing formats and packet headers.

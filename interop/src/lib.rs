@@ -1,0 +1,1 @@
+//! Golden vectors and live tests against py-ipv8.

@@ -1,0 +1,1 @@
+//! IPv8 for Rust: authenticated network overlays between public keys.
