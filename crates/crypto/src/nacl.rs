@@ -38,21 +38,6 @@ fn join(prefix: &[u8; 10], exchange: &[u8; 32], signing: &[u8; 32]) -> [u8; KEY_
     bytes
 }
 
-/// The two halves behind `prefix`; what follows them is dropped. `None` if the prefix is another.
-pub(crate) fn split(
-    prefix: &[u8; 10],
-    bytes: &[u8],
-) -> Option<Result<([u8; 32], [u8; 32]), KeyError>> {
-    let rest = bytes.strip_prefix(prefix)?;
-    let halves = rest
-        .first_chunk::<32>()
-        .zip(rest.get(32..).and_then(<[u8]>::first_chunk::<32>));
-    Some(match halves {
-        Some((exchange, signing)) => Ok((*exchange, *signing)),
-        None => Err(KeyError::TooShort { found: bytes.len() }),
-    })
-}
-
 /// The key in a SubjectPublicKeyInfo of Ed25519; what follows it is dropped.
 pub(crate) fn from_spki(der: &[u8]) -> Option<[u8; 32]> {
     der.strip_prefix(&SPKI_PREFIX)?.first_chunk().copied()
@@ -129,6 +114,16 @@ pub(crate) struct Private {
 }
 
 impl Private {
+    /// Bytes that begin with [`PRIVATE_PREFIX`]; what follows the key is dropped.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let halves = bytes.get(PRIVATE_PREFIX.len()..).unwrap_or_default();
+        let (exchange, rest) = halves.split_at_checked(32).unwrap_or_default();
+        match (exchange.first_chunk(), rest.first_chunk()) {
+            (Some(exchange), Some(seed)) => Ok(Self::new(exchange, seed)),
+            _ => Err(KeyError::TooShort { found: bytes.len() }),
+        }
+    }
+
     pub(crate) fn new(exchange: &[u8; 32], seed: &[u8; 32]) -> Self {
         let expanded = ExpandedSecretKey::from(seed);
         Self {

@@ -131,10 +131,8 @@ impl PrivateKey {
     }
 
     pub(crate) fn read(bytes: &[u8], half: DrawHalf<'_>) -> Result<Self, KeyError> {
-        if let Some(halves) = nacl::split(nacl::PRIVATE_PREFIX, bytes) {
-            let halves = Zeroizing::new(halves?);
-            let (exchange, seed) = &*halves;
-            return Ok(Self::from_nacl(nacl::Private::new(exchange, seed)));
+        if bytes.starts_with(nacl::PRIVATE_PREFIX) {
+            return nacl::Private::from_bytes(bytes).map(Self::from_nacl);
         }
         if bytes.starts_with(nacl::PUBLIC_PREFIX) {
             return Err(KeyError::PublicGiven);
