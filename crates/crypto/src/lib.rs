@@ -17,7 +17,7 @@
 //! # }
 //! ```
 //!
-//! Everything but `keyfile` is pure: no I/O, no clock, and randomness comes from the caller. OpenSSL alone draws
+//! Everything but [`keyfile`] is pure: no I/O, no clock, and randomness comes from the caller. OpenSSL alone draws
 //! its own, for keys and signatures on the binary curves.
 //!
 //! # Features
@@ -27,7 +27,10 @@
 //! - `vendored`: builds OpenSSL from source, for machines without it or with one that lacks binary curves.
 
 mod curve;
+#[cfg(feature = "legacy")]
+mod der;
 mod error;
+pub mod keyfile;
 #[cfg_attr(not(feature = "legacy"), path = "legacy_disabled.rs")]
 mod legacy;
 mod mid;
