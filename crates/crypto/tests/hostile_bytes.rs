@@ -163,6 +163,21 @@ mod der {
         }
     }
 
+    /// PKCS#8 is read and SEC 1 written, as the reference does.
+    #[test]
+    fn a_private_key_in_pkcs8_is_the_same_key() {
+        let key = PrivateKey::generate(Curve::Medium, &mut StdRng::seed_from_u64(1)).unwrap();
+        let pkcs8 = PKey::private_key_from_der(&key.to_bytes())
+            .unwrap()
+            .private_key_to_pkcs8()
+            .unwrap();
+        assert_ne!(pkcs8, key.to_bytes().as_slice());
+        assert_eq!(
+            PrivateKey::from_bytes(&pkcs8).unwrap().to_bytes(),
+            key.to_bytes()
+        );
+    }
+
     /// What `openssl ecparam -genkey` writes: the curve's parameters come first.
     #[test]
     fn a_private_key_behind_its_parameters_is_found() {
