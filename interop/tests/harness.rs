@@ -1,7 +1,8 @@
 //! The harness itself, on a shell that stands in for a peer.
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ipv8_interop::{Process, ProcessError, free_port};
 
@@ -85,9 +86,7 @@ fn what_ignores_sigterm_is_killed() {
 fn dropping_a_process_ends_it() {
     let process = shell("exec sleep 60");
     let proc_entry = format!("/proc/{}", process.id());
-    let since = Instant::now();
     drop(process);
-    assert!(since.elapsed() < SOON);
     assert!(!std::path::Path::new(&proc_entry).join("status").exists());
 }
 
