@@ -124,8 +124,9 @@ fn fuzz(name: &str, seconds: u32, notes: &mut Notes) -> Result<Outcome, Failure>
             runs = number.trim().parse::<u64>().ok();
         }
         guided |= line.contains("inline 8-bit counters") && !line.contains("(0 inline");
-        // One line for each find is too much for a log.
-        !(line.starts_with('#') && line.contains(" cov: "))
+        // A line for each find and a dictionary at the end are too much for a log.
+        let find = line.starts_with('#') && line.contains(" cov: ");
+        !find && !line.starts_with('"') && !line.starts_with("######")
     });
     let guidance = if guided { "on" } else { "OFF" };
     let runs = runs.map_or_else(
