@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::shell::{Failure, output, root, run, target};
+use crate::shell::{Failure, output, root, target};
 
 /// The names an interpreter goes by.
 const INTERPRETERS: [&str; 2] = ["python3", "python"];
@@ -42,12 +42,24 @@ pub(crate) fn set_up() -> Result<Python, Failure> {
     })
 }
 
-/// Runs the interpreter with these arguments, in the caller's directory.
+/// Becomes the interpreter with these arguments, in the caller's directory; only an error comes back.
 pub(crate) fn exec(arguments: &[String]) -> Result<(), Failure> {
-    match set_up()? {
-        Python::Ready(python) => run(Command::new(python).args(arguments)),
-        Python::Missing(reason) => Err(Failure::Failed(reason)),
-    }
+    let python = match set_up()? {
+        Python::Ready(python) => python,
+        Python::Missing(reason) => return Err(Failure::Failed(reason)),
+    };
+    let mut command = Command::new(&python);
+    command.args(arguments);
+    // Taking our place keeps signals and standard streams as if it had been started by hand.
+    #[cfg(unix)]
+    let error = std::os::unix::process::CommandExt::exec(&mut command);
+    #[cfg(not(unix))]
+    let error = match command.status() {
+        Ok(status) if status.success() => return Ok(()),
+        Ok(status) => std::io::Error::other(status.to_string()),
+        Err(error) => error,
+    };
+    Err(Failure::Failed(format!("{}: {error}", python.display())))
 }
 
 fn make(venv: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
@@ -75,7 +87,7 @@ fn make(venv: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
             "there is no python3: install it".to_owned(),
         ));
     };
-    println!("Setting up {}", venv.display());
+    eprintln!("Setting up {}", venv.display());
     // `--clear` repairs what a moved or half-made environment left behind.
     let mut create = Command::new(base);
     create.args(["-m", "venv", "--clear"]).arg(venv);
