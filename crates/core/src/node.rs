@@ -251,6 +251,14 @@ impl Node {
         }
     }
 
+    /// The community of type `C` that is loaded, the first one of several; `None` also while a handler is running on this
+    /// thread.
+    #[must_use]
+    pub fn overlay<C: Community>(&self) -> Option<Handle<C>> {
+        let overlay = self.shared.with(|state| state.overlay_of_type(std::any::TypeId::of::<C>()))??;
+        Some(Handle::new(Arc::downgrade(&self.shared), overlay))
+    }
+
     /// The public key of communities that bring none of their own.
     #[must_use]
     pub fn key(&self) -> &PublicKey {
