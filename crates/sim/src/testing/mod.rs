@@ -1,0 +1,4 @@
+//! Communities and strategies for tests: of this crate, and of drivers that want to run the same ones on sockets.
+
+pub mod crawl;
+pub mod walk;
