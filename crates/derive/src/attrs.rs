@@ -20,7 +20,7 @@ pub(crate) enum How {
     /// By the format of its type.
     Wire,
     /// By a named format.
-    As(Type),
+    As(Box<Type>),
     /// By a format of this crate, by its name.
     Builtin(&'static str),
     /// As the fields of its type.
@@ -173,7 +173,7 @@ impl FieldAttrs {
             }
             attr.parse_nested_meta(|meta| {
                 let chosen = if meta.path.is_ident("as") {
-                    How::As(quoted(&meta)?)
+                    How::As(Box::new(quoted(&meta)?))
                 } else if meta.path.is_ident("raw") {
                     How::Builtin("Raw")
                 } else if meta.path.is_ident("bits") {

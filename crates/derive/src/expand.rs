@@ -268,18 +268,16 @@ impl<'a> Expansion<'a> {
         Ok(quote! {
             #[automatically_derived]
             impl #impl_generics #krate::Identified for #ident #ty_generics {
-                const IDENTIFIER_MAX: u64 = <#ty>::MAX as u64;
+                const IDENTIFIER_MAX: u64 = <#ty as #krate::__private::Identifier>::MAX;
 
                 #[inline]
                 fn identifier(&self) -> u64 {
-                    ::core::convert::From::from(self.#member)
+                    #krate::__private::Identifier::to_u64(self.#member)
                 }
 
                 #[inline]
-                #[allow(clippy::cast_possible_truncation)]
                 fn set_identifier(&mut self, id: u64) {
-                    // Only the low bits are kept, as documented.
-                    self.#member = id as #ty;
+                    self.#member = #krate::__private::Identifier::from_low_bits(id);
                 }
             }
 

@@ -22,12 +22,15 @@ impl Field<'_> {
     fn takes_rest(&self) -> bool {
         match &self.how {
             How::Builtin(name) => *name == "Raw",
-            How::As(Type::Path(format)) => format
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "Raw"),
-            _ => false,
+            How::As(format) => match &**format {
+                Type::Path(format) => format
+                    .path
+                    .segments
+                    .last()
+                    .is_some_and(|last| last.ident == "Raw"),
+                _ => false,
+            },
+            How::Wire | How::Inline => false,
         }
     }
 }

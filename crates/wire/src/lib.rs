@@ -27,6 +27,8 @@ pub use header::{
 };
 #[cfg(feature = "derive")]
 pub use ipv8_derive::{Message, Payload};
+#[doc(hidden)]
+pub use message::private as __private;
 pub use message::{
     Auth, Format, Identified, Message, Outgoing, Payload, Request, Signed, Unsigned, Wire,
 };

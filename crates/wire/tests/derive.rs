@@ -105,7 +105,13 @@ fn borrowing_messages() {
         (<Blob<'_> as Outgoing>::ID, <Blob<'_> as Outgoing>::NAME),
         (2, "blob")
     );
-    assert!(!<Blob<'_> as Outgoing>::SIGNED && <Blob<'_> as Outgoing>::GLOBAL_TIME);
+    assert_eq!(
+        (
+            <Blob<'_> as Outgoing>::SIGNED,
+            <Blob<'_> as Outgoing>::GLOBAL_TIME
+        ),
+        (false, true)
+    );
 }
 
 #[test]
