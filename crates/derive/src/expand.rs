@@ -1,6 +1,6 @@
 //! The code that the derives write.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Error, Generics, Lifetime, Result, WherePredicate, parse_quote};
@@ -173,7 +173,9 @@ impl<'a> Expansion<'a> {
                 quote_spanned!(format.span()=> <#format as #krate::Format<#lifetime, #ty>>)
             }
             How::Builtin(name) => {
-                let format = format_ident!("{name}");
+                // An error points at the whole path: all of it must lie at the field.
+                let format = format_ident!("{name}", span = ty.span());
+                let krate = at_span(krate, ty.span());
                 quote_spanned!(ty.span()=> <#krate::format::#format as #krate::Format<#lifetime, #ty>>)
             }
             How::Inline => quote_spanned!(ty.span()=> <#ty as #krate::Payload<#lifetime>>),
@@ -284,4 +286,12 @@ impl<'a> Expansion<'a> {
             #request
         })
     }
+}
+
+fn at_span(tokens: &TokenStream, span: Span) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(respan).collect()
 }

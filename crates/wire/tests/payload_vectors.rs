@@ -1,4 +1,10 @@
 //! Whole payloads, nested ones and lists of them, derived, against the reference.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops on an error"
+)]
 
 mod common;
 

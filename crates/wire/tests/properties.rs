@@ -1,4 +1,9 @@
 //! What holds for all values and all bytes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops on an error"
+)]
 
 mod common;
 

@@ -1,4 +1,10 @@
 //! The golden vectors, and every packing format under its name in the reference.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops on an error"
+)]
 #![allow(dead_code, reason = "no test uses all of it")]
 
 mod json;
