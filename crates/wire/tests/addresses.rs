@@ -1,4 +1,5 @@
 //! Addresses: snapshots of known peers, beacons, text.
+#![cfg(feature = "derive")]
 
 mod common;
 

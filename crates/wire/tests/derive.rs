@@ -1,9 +1,11 @@
 //! What the derives make of structs.
+#![cfg(feature = "derive")]
 
 use std::net::{SocketAddr, SocketAddrV4};
 
 use ipv8_wire::{
-    Auth, Identified, Message, Outgoing, Payload, ReadErrorKind, Request, VarlenI, Writer,
+    Auth, Identified, Message, Outgoing, Payload, ReadErrorKind, Reader, Request, VarlenI, Wire,
+    Writer,
 };
 
 #[derive(Message, Clone, Debug, PartialEq)]
@@ -178,4 +180,108 @@ fn formats_of_fields() {
 
     assert_eq!(Pair(1, 2_u16).encode().unwrap(), [1, 0, 2]);
     assert_eq!(Pair::decode(&[1, 0, 1, 9]), Ok(Pair(1, vec![9_u8])));
+}
+
+/// Where the crate is only reached through another one.
+mod elsewhere {
+    pub(crate) use ipv8_wire as wire;
+}
+
+#[test]
+fn the_path_of_the_crate_can_be_given() {
+    #[derive(Payload)]
+    #[wire(crate = elsewhere::wire, name = "inner")]
+    struct Inner(u8);
+
+    #[derive(Message)]
+    #[message(id = b'q')]
+    #[wire(crate = "elsewhere::wire")]
+    struct Outer {
+        #[wire(as = "ipv8_wire::VarlenI")]
+        r#type: Vec<u8>,
+        inner: Inner,
+    }
+
+    let bytes = Outer {
+        r#type: vec![1],
+        inner: Inner(2),
+    }
+    .encode()
+    .unwrap();
+    assert_eq!(bytes, [0, 0, 0, 1, 1, 0, 1, 2]);
+    assert_eq!(
+        (<Outer as Message>::ID, <Inner as Payload>::NAME),
+        (113, "inner")
+    );
+    let error = Outer::decode(&bytes[..3]).map(|_| ()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Outer.type: needs 4 bytes at offset 0, 3 are left"
+    );
+}
+
+/// A message without fields, and a list of payloads without fields.
+#[test]
+fn empty_structs() {
+    #[derive(Message, Debug, PartialEq)]
+    #[message(id = 0)]
+    struct Hello;
+    #[derive(Payload, Debug, PartialEq)]
+    struct Nothing {}
+
+    assert_eq!(Hello.encode(), Ok(vec![]));
+    assert_eq!(Hello::decode(&[]), Ok(Hello));
+    assert_eq!(
+        Hello::decode(&[1]).unwrap_err().to_string(),
+        "Hello: 1 bytes too many at offset 0"
+    );
+    let bytes = (vec![Nothing {}, Nothing {}],);
+    let mut w = Writer::new();
+    bytes.write(&mut w).unwrap();
+    assert_eq!(w.as_slice(), [2, 0, 0, 0, 0]);
+    assert_eq!(Wire::read(&mut Reader::new(w.as_slice())), Ok(bytes));
+}
+
+#[test]
+fn errors_of_writing_name_the_field() {
+    let node = Node {
+        address: "1.2.3.4:5".parse().unwrap(),
+        key: vec![0; 65_536],
+    };
+    let error = Answer {
+        number: 1,
+        nodes: vec![node],
+    }
+    .encode()
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Answer.nodes.key: 65536 bytes do not fit, at most 65535 do"
+    );
+
+    let node = || Node {
+        address: "1.2.3.4:5".parse().unwrap(),
+        key: vec![0; 65_530],
+    };
+    let error = Answer {
+        number: 1,
+        nodes: vec![node()],
+    }
+    .encode()
+    .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Answer.nodes: 65539 bytes do not fit, at most 65535 do"
+    );
+    let nodes = (0..256)
+        .map(|_| Node {
+            key: vec![],
+            ..node()
+        })
+        .collect();
+    let error = Answer { number: 1, nodes }.encode().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Answer.nodes: 256 items do not fit, at most 255 do"
+    );
 }

@@ -1,4 +1,5 @@
 //! Prefix, message id, key and signature, on the packets of the reference.
+#![cfg(feature = "derive")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Whole payloads, nested ones and lists of them, derived, against the reference.
+#![cfg(feature = "derive")]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

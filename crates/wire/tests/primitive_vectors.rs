@@ -1,4 +1,5 @@
 //! Every format reads and writes the bytes of the reference, and fails where the reference fails.
+#![cfg(feature = "derive")]
 
 mod common;
 

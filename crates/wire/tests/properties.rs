@@ -1,4 +1,5 @@
 //! What holds for all values and all bytes.
+#![cfg(feature = "derive")]
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

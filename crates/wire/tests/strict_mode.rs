@@ -1,4 +1,5 @@
 //! Where the two reading modes differ, and what neither lets pass.
+#![cfg(feature = "derive")]
 
 use std::fmt::Debug;
 
