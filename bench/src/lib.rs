@@ -1,1 +1,21 @@
 //! Benchmarks of functions and of whole nodes.
+//!
+//! The load generator makes its packets by itself, from the bytes of the protocol and ed25519-dalek: it depends on
+//! none of the crates it measures, so it treats any implementation alike and checks what they answer.
+//!
+//! - `loadgen echo` loads one echo node, ours (`examples/echo.rs`) or the reference's (`interop/peers/echo.py`).
+//! - `echo_rounds` loads both in turn and compares: `cargo xtask bench echo`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a load generator measures real time"
+)]
+
+mod cpu;
+mod latency;
+mod load;
+mod packets;
+
+pub use cpu::{CpuError, cpu_seconds};
+pub use latency::Latencies;
+pub use load::{Load, LoadError, Measured, Poll};
+pub use packets::{Mode, Packets, ParseCommunityError, Reply, ReplyError, community};

@@ -21,10 +21,7 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
     input::no_type_parameters(input)?;
     let expansion = Expansion::new(input, &attrs, true)?;
     let Some(id) = &attrs.id else {
-        return Err(Error::new(
-            input.ident.span(),
-            "a message needs an id: write `#[message(id = 1)]` above it",
-        ));
+        return Err(Error::new(input.ident.span(), "a message needs an id: write `#[message(id = 1)]` above it"));
     };
     let payload = expansion.payload();
     let message = expansion.message(id, &attrs);
@@ -46,22 +43,10 @@ impl<'a> Expansion<'a> {
     fn new(input: &'a DeriveInput, attrs: &ContainerAttrs, message: bool) -> Result<Self> {
         let fields = input::fields(input, message)?;
         let borrowed = input::lifetime(input)?;
-        let lifetime = borrowed
-            .clone()
-            .unwrap_or_else(|| Lifetime::new("'__wire", Span::call_site()));
-        let name = attrs
-            .name
-            .as_ref()
-            .map_or_else(|| input.ident.to_string(), syn::LitStr::value);
+        let lifetime = borrowed.clone().unwrap_or_else(|| Lifetime::new("'__wire", Span::call_site()));
+        let name = attrs.name.as_ref().map_or_else(|| input.ident.to_string(), syn::LitStr::value);
         let krate = input::wire_path(attrs.krate.as_ref());
-        Ok(Self {
-            input,
-            fields,
-            krate,
-            name,
-            borrowed,
-            lifetime,
-        })
+        Ok(Self { input, fields, krate, name, borrowed, lifetime })
     }
 
     /// The generics of an implementation for the lifetime of the input.
@@ -91,13 +76,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn payload(&self) -> TokenStream {
-        let Self {
-            input,
-            krate,
-            name,
-            lifetime,
-            ..
-        } = self;
+        let Self { input, krate, name, lifetime, .. } = self;
         let ident = &input.ident;
         let generics = self.generics();
         let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -164,9 +143,7 @@ impl<'a> Expansion<'a> {
 
     /// The type whose functions pack a field.
     fn packer(&self, Field { ty, how, .. }: &Field<'_>) -> TokenStream {
-        let Self {
-            krate, lifetime, ..
-        } = self;
+        let Self { krate, lifetime, .. } = self;
         match how {
             How::Wire => quote_spanned!(ty.span()=> <#ty as #krate::Wire<#lifetime>>),
             How::As(format) => {
@@ -183,12 +160,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn wire(&self) -> TokenStream {
-        let Self {
-            input,
-            krate,
-            lifetime,
-            ..
-        } = self;
+        let Self { input, krate, lifetime, .. } = self;
         let ident = &input.ident;
         let generics = self.generics();
         let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -212,9 +184,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn message(&self, id: &syn::Expr, attrs: &ContainerAttrs) -> TokenStream {
-        let Self {
-            input, krate, name, ..
-        } = self;
+        let Self { input, krate, name, .. } = self;
         let ident = &input.ident;
         let global_time = attrs.global_time;
         let signed = !attrs.unsigned;

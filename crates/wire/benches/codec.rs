@@ -1,11 +1,7 @@
 //! What reading and writing cost: `cargo bench -p ipv8-wire`.
 //!
 //! The figure to be near is that of a codec written by hand for one message of 152 bytes: 23 ns either way.
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_methods,
-    reason = "a bench measures time, and may stop on an error"
-)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a bench measures time, and may stop on an error")]
 
 use std::net::SocketAddrV4;
 
@@ -53,27 +49,12 @@ const ADDRESS: SocketAddrV4 = SocketAddrV4::new(std::net::Ipv4Addr::new(10, 1, 2
 
 fn introduction() -> Introduction<'static> {
     let keys = vec![&[1; 32][..], &[2; 32], &[3; 32]];
-    Introduction {
-        destination: ADDRESS,
-        lan: ADDRESS,
-        wan: ADDRESS,
-        flags: 0x21,
-        identifier: 7,
-        keys,
-        extra: &[9; 28],
-    }
+    Introduction { destination: ADDRESS, lan: ADDRESS, wan: ADDRESS, flags: 0x21, identifier: 7, keys, extra: &[9; 28] }
 }
 
 fn flat() -> Flat<'static> {
     let flags = [false, false, true, false, false, false, false, true];
-    Flat {
-        destination: ADDRESS,
-        lan: ADDRESS,
-        wan: ADDRESS,
-        flags,
-        identifier: 7,
-        extra: &[9; 103],
-    }
+    Flat { destination: ADDRESS, lan: ADDRESS, wan: ADDRESS, flags, identifier: 7, extra: &[9; 103] }
 }
 
 /// Writes into a buffer that is used again, as the outbox does.
@@ -113,22 +94,11 @@ fn encode_flat(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn decode_two_numbers(bencher: Bencher<'_, '_>) {
-    let bytes = Question {
-        value: 1,
-        identifier: 2,
-    }
-    .encode()
-    .unwrap();
+    let bytes = Question { value: 1, identifier: 2 }.encode().unwrap();
     bencher.bench(|| Question::decode(black_box(&bytes)).unwrap());
 }
 
 #[divan::bench]
 fn encode_two_numbers(bencher: Bencher<'_, '_>) {
-    encode(
-        bencher,
-        &Question {
-            value: 1,
-            identifier: 2,
-        },
-    );
+    encode(bencher, &Question { value: 1, identifier: 2 });
 }

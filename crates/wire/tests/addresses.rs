@@ -6,9 +6,7 @@ mod common;
 use std::net::{SocketAddr, SocketAddrV6};
 
 use common::{Json, entries, hex_of, vectors};
-use ipv8_wire::{
-    Address, CommunityId, ParseAddressError, Prefix, Reader, UnresolvedHost, Wire, Writer,
-};
+use ipv8_wire::{Address, CommunityId, ParseAddressError, Prefix, Reader, UnresolvedHost, Wire, Writer};
 
 /// A snapshot is addresses in a row; reading stops at the first that cannot be read.
 #[test]
@@ -29,12 +27,8 @@ fn snapshots_are_addresses_in_a_row() {
         }
         let mut r = Reader::new(&bytes);
         let mut loaded: Vec<_> = std::iter::from_fn(|| Address::read(&mut r).ok()).collect();
-        let mut expected: Vec<_> = entry["loaded"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|address| Address::from_json(address).unwrap())
-            .collect();
+        let mut expected: Vec<_> =
+            entry["loaded"].as_array().unwrap().iter().map(|address| Address::from_json(address).unwrap()).collect();
         loaded.sort();
         expected.sort();
         assert_eq!(loaded, expected, "{name}");
@@ -53,31 +47,18 @@ fn beacons_end_in_the_prefix() {
 
 #[test]
 fn text_of_addresses() {
-    for text in [
-        "1.2.3.4:5",
-        "[::1]:65535",
-        "[::ffff:1.2.3.4]:80",
-        "[::1.2.3.4]:80",
-        "[::102]:80",
-        "a.example:0",
-    ] {
+    for text in ["1.2.3.4:5", "[::1]:65535", "[::ffff:1.2.3.4]:80", "[::1.2.3.4]:80", "[::102]:80", "a.example:0"] {
         let address: Address = text.parse().unwrap();
         assert_eq!(address.to_string(), text);
     }
     for (text, error) in [
         ("1.2.3.4", ParseAddressError::NoPort("1.2.3.4".into())),
         ("1.2.3.4:", ParseAddressError::InvalidPort("".into())),
-        (
-            "1.2.3.4:65536",
-            ParseAddressError::InvalidPort("65536".into()),
-        ),
+        ("1.2.3.4:65536", ParseAddressError::InvalidPort("65536".into())),
         ("1.2.3.4:+5", ParseAddressError::InvalidPort("+5".into())),
         (":5", ParseAddressError::NoHost(":5".into())),
         ("::1:5", ParseAddressError::InvalidIpv6("::1".into())),
-        (
-            "[1.2.3.4]:5",
-            ParseAddressError::InvalidIpv6("[1.2.3.4]".into()),
-        ),
+        ("[1.2.3.4]:5", ParseAddressError::InvalidIpv6("[1.2.3.4]".into())),
     ] {
         assert_eq!(text.parse::<Address>(), Err(error), "{text}");
     }
@@ -87,10 +68,7 @@ fn text_of_addresses() {
 fn host_names_are_no_socket_addresses() {
     let domain = Address::from_host("example.org", 80);
     assert_eq!(domain.socket_addr(), None);
-    assert_eq!(
-        SocketAddr::try_from(domain),
-        Err(UnresolvedHost("example.org".into()))
-    );
+    assert_eq!(SocketAddr::try_from(domain), Err(UnresolvedHost("example.org".into())));
     let ip = Address::from_host("::1", 80);
     assert_eq!(SocketAddr::try_from(ip.clone()).map(Address::from), Ok(ip));
 }

@@ -1,11 +1,6 @@
 //! Whole payloads, nested ones and lists of them, derived, against the reference.
 #![cfg(feature = "derive")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops on an error"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops on an error")]
 
 mod common;
 
@@ -81,10 +76,7 @@ struct Flagged {
 impl Json for Flagged {
     fn to_json(&self) -> Value {
         let mut value = json!({"n": self.n});
-        for (name, bit) in ["b7", "b6", "b5", "b4", "b3", "b2", "b1", "b0"]
-            .iter()
-            .zip(self.bits)
-        {
+        for (name, bit) in ["b7", "b6", "b5", "b4", "b3", "b2", "b1", "b0"].iter().zip(self.bits) {
             value[name] = json!(u8::from(bit));
         }
         value
@@ -92,10 +84,7 @@ impl Json for Flagged {
 
     fn from_json(value: &Value) -> Option<Self> {
         let bits = ["b7", "b6", "b5", "b4", "b3", "b2", "b1", "b0"].map(|name| value[name] == 1);
-        Some(Self {
-            bits,
-            n: u8::from_json(&value["n"])?,
-        })
+        Some(Self { bits, n: u8::from_json(&value["n"])? })
     }
 }
 
@@ -130,9 +119,7 @@ fn layout_of(formats: &Value) -> Layout {
         r#"["H","varlenH"]"# => layout::<Inner>(),
         r#"[{"payload":["H","varlenH"]},"B"]"# => layout::<Outer>(),
         r#"["B",{"payload-list":["H","varlenH"]},"I"]"# => layout::<Listed>(),
-        r#"[{"payload":[{"payload":["H","varlenH"]},"B"]},{"payload-list":["?","raw"]}]"# => {
-            layout::<TwoLevels>()
-        }
+        r#"[{"payload":[{"payload":["H","varlenH"]},"B"]},{"payload-list":["?","raw"]}]"# => layout::<TwoLevels>(),
         r#"["bits","B"]"# => layout::<Flagged>(),
         r#"["?","raw"]"# => layout::<FlagRest>(),
         r#"["?","Q","varlenHutf8","address","varlenH-list","20s","raw"]"# => layout::<Mixed>(),
@@ -153,22 +140,14 @@ fn payloads_become_the_bytes_of_the_reference_and_back() {
         assert_eq!((layout.write)(&entry["fields"]), bytes, "{name}");
         for mode in [Mode::Compatible, Mode::Strict] {
             let mut r = Reader::with_mode(&bytes, mode);
-            assert_eq!(
-                (layout.read)(&mut r),
-                Ok((layout.normal)(&entry["fields"])),
-                "{name}"
-            );
+            assert_eq!((layout.read)(&mut r), Ok((layout.normal)(&entry["fields"])), "{name}");
             assert_eq!(r.finish(), Ok(()), "{name}");
         }
     }
 }
 
 /// Payloads one after the other in one packet; `consume_all` is `finish`, otherwise what is left is the last value.
-fn read_all(
-    layouts: &[Layout],
-    mut r: Reader<'_>,
-    consume_all: bool,
-) -> Result<Vec<Value>, ReadError> {
+fn read_all(layouts: &[Layout], mut r: Reader<'_>, consume_all: bool) -> Result<Vec<Value>, ReadError> {
     let mut values = Vec::new();
     for layout in layouts {
         values.push((layout.read)(&mut r)?);
@@ -185,12 +164,7 @@ fn read_all(
 fn payloads_in_a_row_are_read_or_refused_as_by_the_reference() {
     let vectors = vectors("primitives");
     for (name, entry) in entries(&vectors, "payload_lists") {
-        let layouts: Vec<_> = entry["formats"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(layout_of)
-            .collect();
+        let layouts: Vec<_> = entry["formats"].as_array().unwrap().iter().map(layout_of).collect();
         let bytes = hex_of(entry);
         let offset = entry["offset"].as_u64().unwrap().try_into().unwrap();
         let consume_all = entry["consume_all"].as_bool().unwrap();
@@ -200,17 +174,11 @@ fn payloads_in_a_row_are_read_or_refused_as_by_the_reference() {
         if entry["outcome"] == "error" {
             assert!(read.is_err(), "{name}: {read:?}");
         } else {
-            assert_eq!(
-                read.as_ref(),
-                Ok(entry["fields"].as_array().unwrap()),
-                "{name}"
-            );
+            assert_eq!(read.as_ref(), Ok(entry["fields"].as_array().unwrap()), "{name}");
         }
         if let Ok(strict) = read_all(&layouts, reader(Mode::Strict), consume_all) {
             assert_eq!(read, Ok(strict), "{name}");
-            let lenient = ["cut", "skipped", "without any data"]
-                .iter()
-                .any(|word| name.contains(word));
+            let lenient = ["cut", "skipped", "without any data"].iter().any(|word| name.contains(word));
             assert!(!lenient, "{name}: strict reading takes it");
         }
     }

@@ -17,21 +17,13 @@ fn values_become_the_bytes_of_the_reference_and_back() {
             assert_eq!((codec.write)(&entry["value"]), Ok(bytes.clone()), "{name}");
 
             let expected = entry.get("unpacked").unwrap_or(&entry["value"]);
-            let consumed = entry
-                .get("consumed")
-                .map_or(bytes.len(), |n| n.as_u64().unwrap().try_into().unwrap());
+            let consumed = entry.get("consumed").map_or(bytes.len(), |n| n.as_u64().unwrap().try_into().unwrap());
             for mode in [Mode::Compatible, Mode::Strict] {
                 let mut r = Reader::with_mode(&bytes, mode);
-                assert_eq!(
-                    (codec.read)(&mut r).ok(),
-                    (codec.normal)(expected),
-                    "{name}"
-                );
+                assert_eq!((codec.read)(&mut r).ok(), (codec.normal)(expected), "{name}");
                 assert_eq!(r.offset(), consumed, "{name}");
             }
-            let again = entry.get("repacked").map_or(bytes.clone(), |hex| {
-                hex::decode(hex.as_str().unwrap()).unwrap()
-            });
+            let again = entry.get("repacked").map_or(bytes.clone(), |hex| hex::decode(hex.as_str().unwrap()).unwrap());
             assert_eq!((codec.write)(expected), Ok(again), "{name}");
         }
     }
@@ -40,16 +32,9 @@ fn values_become_the_bytes_of_the_reference_and_back() {
 #[test]
 fn every_format_has_vectors() {
     let vectors = vectors("primitives");
-    let seen: Vec<_> = entries(&vectors, "entries")
-        .into_iter()
-        .flat_map(|(_, e)| codecs_of(&e["format"]))
-        .collect();
+    let seen: Vec<_> = entries(&vectors, "entries").into_iter().flat_map(|(_, e)| codecs_of(&e["format"])).collect();
     for codec in codecs() {
-        assert!(
-            seen.iter().any(|seen| seen.name == codec.name),
-            "{}",
-            codec.name
-        );
+        assert!(seen.iter().any(|seen| seen.name == codec.name), "{}", codec.name);
     }
 }
 
@@ -109,11 +94,7 @@ fn malformed_input_is_read_or_refused_as_by_the_reference() {
                 assert!(read.is_err(), "{name}: {read:?}");
             } else {
                 assert_eq!(read.ok(), (codec.normal)(&entry["value"]), "{name}");
-                assert_eq!(
-                    r.offset() as u64,
-                    entry["new_offset"].as_u64().unwrap(),
-                    "{name}"
-                );
+                assert_eq!(r.offset() as u64, entry["new_offset"].as_u64().unwrap(), "{name}");
             }
         }
     }
@@ -136,10 +117,8 @@ fn strict_reading_refuses_what_lies_past_the_end() {
                     assert!(r.offset() <= bytes.len(), "{name}");
                 }
                 Err(error) if entry["outcome"] == "value" => {
-                    let allowed = matches!(
-                        error.kind(),
-                        ReadErrorKind::UnexpectedEnd { .. } | ReadErrorKind::InvalidBool(_)
-                    );
+                    let allowed =
+                        matches!(error.kind(), ReadErrorKind::UnexpectedEnd { .. } | ReadErrorKind::InvalidBool(_));
                     assert!(allowed, "{name}: {error}");
                     refused += 1;
                 }
@@ -160,11 +139,7 @@ fn fixed_strings_are_arrays() {
             }
             let bytes = hex_of(entry);
             let array = <[u8; N]>::from_json(&entry["value"]).unwrap();
-            assert_eq!(
-                <[u8; N]>::read(&mut Reader::new(&bytes)),
-                Ok(array),
-                "{name}"
-            );
+            assert_eq!(<[u8; N]>::read(&mut Reader::new(&bytes)), Ok(array), "{name}");
             let mut w = Writer::new();
             array.write(&mut w).unwrap();
             assert_eq!(w.into_vec(), bytes, "{name}");
@@ -173,11 +148,6 @@ fn fixed_strings_are_arrays() {
         seen
     }
     let vectors = vectors("primitives");
-    let seen = [
-        check::<20>(&vectors),
-        check::<32>(&vectors),
-        check::<64>(&vectors),
-        check::<74>(&vectors),
-    ];
+    let seen = [check::<20>(&vectors), check::<32>(&vectors), check::<64>(&vectors), check::<74>(&vectors)];
     assert_eq!(seen, [3, 3, 3, 2]);
 }

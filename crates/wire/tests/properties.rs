@@ -1,10 +1,6 @@
 //! What holds for all values and all bytes.
 #![cfg(feature = "derive")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test stops on an error"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops on an error")]
 
 mod common;
 
@@ -15,9 +11,8 @@ use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
 use bytes::Bytes;
 use common::{ByType, codecs};
 use ipv8_wire::{
-    Address, Bits, Char, DoubleVarlenH, FixedString, Format, ListOf, Mode, Nested, Packet, Payload,
-    PayloadList, Raw, Reader, Utf8I, VarlenBx2, VarlenH, VarlenHList, VarlenHx20, VarlenI, Writer,
-    read_auth, split_signature,
+    Address, Bits, Char, DoubleVarlenH, FixedString, Format, ListOf, Mode, Nested, Packet, Payload, PayloadList, Raw,
+    Reader, Utf8I, VarlenBx2, VarlenH, VarlenHList, VarlenHx20, VarlenI, Writer, read_auth, split_signature,
 };
 use proptest::array::uniform20;
 use proptest::collection::vec;

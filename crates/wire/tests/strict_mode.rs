@@ -11,9 +11,7 @@ struct Inner {
 }
 
 /// Reads the same bytes in both modes.
-fn both<T: for<'a> Wire<'a> + Debug>(
-    bytes: &[u8],
-) -> (Result<T, ReadErrorKind>, Result<T, ReadErrorKind>) {
+fn both<T: for<'a> Wire<'a> + Debug>(bytes: &[u8]) -> (Result<T, ReadErrorKind>, Result<T, ReadErrorKind>) {
     let read = |mode| T::read(&mut Reader::with_mode(bytes, mode)).map_err(|error| error.kind());
     (read(Mode::Compatible), read(Mode::Strict))
 }
@@ -26,37 +24,19 @@ fn lengths_beyond_the_end() {
     assert_eq!(both::<Vec<u8>>(&[0, 3, 7]), (Ok(vec![7]), cut(3, 1)));
     assert_eq!(both::<String>(&[0, 3, b'a']), (Ok("a".into()), cut(3, 1)));
     assert_eq!(both::<Vec<bool>>(&[3, 0, 1]), (Ok(vec![true]), cut(3, 1)));
-    assert_eq!(
-        both::<Inner>(&[0, 3, 7]),
-        (Ok(Inner { number: 7 }), cut(3, 1))
-    );
+    assert_eq!(both::<Inner>(&[0, 3, 7]), (Ok(Inner { number: 7 }), cut(3, 1)));
 }
 
 #[test]
 fn bools_other_than_0_and_1() {
-    assert_eq!(
-        both::<bool>(&[2]),
-        (Ok(true), Err(ReadErrorKind::InvalidBool(2)))
-    );
-    assert_eq!(
-        both::<Vec<bool>>(&[1, 0, 0xff]),
-        (Ok(vec![true]), Err(ReadErrorKind::InvalidBool(0xff)))
-    );
+    assert_eq!(both::<bool>(&[2]), (Ok(true), Err(ReadErrorKind::InvalidBool(2))));
+    assert_eq!(both::<Vec<bool>>(&[1, 0, 0xff]), (Ok(vec![true]), Err(ReadErrorKind::InvalidBool(0xff))));
 }
 
 #[test]
 fn bytes_after_a_nested_payload() {
-    assert_eq!(
-        both::<Inner>(&[0, 3, 7, 8, 9]),
-        (
-            Ok(Inner { number: 7 }),
-            Err(ReadErrorKind::TrailingBytes(2))
-        )
-    );
-    assert_eq!(
-        both::<(Inner, u8)>(&[0, 2, 7, 8, 9]).0,
-        Ok((Inner { number: 7 }, 9))
-    );
+    assert_eq!(both::<Inner>(&[0, 3, 7, 8, 9]), (Ok(Inner { number: 7 }), Err(ReadErrorKind::TrailingBytes(2))));
+    assert_eq!(both::<(Inner, u8)>(&[0, 2, 7, 8, 9]).0, Ok((Inner { number: 7 }, 9)));
 }
 
 #[test]
@@ -66,20 +46,14 @@ fn lists_that_end_within_an_item() {
     assert_eq!(ids, [[7; 20]]);
     let partial = Err(ReadErrorKind::PartialItem(8));
     let cut = Err(ReadErrorKind::UnexpectedEnd { needed: 8, left: 7 });
-    assert_eq!(
-        both::<Vec<i64>>(&[1, 0, 0, 0, 0, 0, 0, 0, 0]),
-        (partial, cut)
-    );
+    assert_eq!(both::<Vec<i64>>(&[1, 0, 0, 0, 0, 0, 0, 0, 0]), (partial, cut));
 }
 
 #[test]
 fn trailing_bytes_are_refused_in_both_modes() {
     for mode in [Mode::Compatible, Mode::Strict] {
         let r = Reader::with_mode(&[1], mode);
-        assert_eq!(
-            r.finish().map_err(|error| error.kind()),
-            Err(ReadErrorKind::TrailingBytes(1))
-        );
+        assert_eq!(r.finish().map_err(|error| error.kind()), Err(ReadErrorKind::TrailingBytes(1)));
     }
 }
 
@@ -90,15 +64,8 @@ struct Tree {
 
 impl Tree {
     fn of_depth(depth: u8) -> Self {
-        let grow = |branch| Tree {
-            branches: vec![branch],
-        };
-        (0..depth).fold(
-            Tree {
-                branches: Vec::new(),
-            },
-            |tree, _| grow(tree),
-        )
+        let grow = |branch| Tree { branches: vec![branch] };
+        (0..depth).fold(Tree { branches: Vec::new() }, |tree, _| grow(tree))
     }
 }
 
@@ -108,21 +75,13 @@ fn nesting_has_an_end() {
     for mode in [Mode::Compatible, Mode::Strict] {
         let read = |bytes: &[u8]| {
             let mut r = Reader::with_mode(bytes, mode);
-            Tree::read_fields(&mut r)
-                .map(|_| ())
-                .map_err(|error| error.kind())
+            Tree::read_fields(&mut r).map(|_| ()).map_err(|error| error.kind())
         };
         assert_eq!(read(&Tree::of_depth(MAX_DEPTH).encode().unwrap()), Ok(()));
-        assert_eq!(
-            read(&Tree::of_depth(MAX_DEPTH + 1).encode().unwrap()),
-            Err(ReadErrorKind::TooDeep)
-        );
+        assert_eq!(read(&Tree::of_depth(MAX_DEPTH + 1).encode().unwrap()), Err(ReadErrorKind::TooDeep));
     }
     let hostile = [1, 0xff, 0xff].repeat(20_000);
-    assert_eq!(
-        Tree::decode(&hostile).unwrap_err().kind(),
-        ReadErrorKind::TooDeep
-    );
+    assert_eq!(Tree::decode(&hostile).unwrap_err().kind(), ReadErrorKind::TooDeep);
 }
 
 /// Offsets count from the start of the outermost input; the path is cut in the middle.
@@ -131,18 +90,10 @@ fn errors_name_the_place() {
     let bytes = Tree::of_depth(MAX_DEPTH + 1).encode().unwrap();
     let error = Tree::decode(&bytes).unwrap_err();
     let reason = "payloads are nested more than 64 deep at offset 195";
-    assert_eq!(
-        error.to_string(),
-        format!("Tree..branches.branches.branches: {reason}")
-    );
+    assert_eq!(error.to_string(), format!("Tree..branches.branches.branches: {reason}"));
 
-    let error = <(Inner, Inner)>::read(&mut Reader::new(&[0, 1, 7, 0, 0, 9]))
-        .unwrap_err()
-        .at("pair");
-    assert_eq!(
-        error.to_string(),
-        "pair.number: needs 1 bytes at offset 5, 0 are left"
-    );
+    let error = <(Inner, Inner)>::read(&mut Reader::new(&[0, 1, 7, 0, 0, 9])).unwrap_err().at("pair");
+    assert_eq!(error.to_string(), "pair.number: needs 1 bytes at offset 5, 0 are left");
     assert_eq!(error.offset(), 5);
 }
 
@@ -153,12 +104,6 @@ fn counts_do_not_allocate() {
     #[allow(dead_code, reason = "only its size counts")]
     struct Big([u8; 1000]);
     let error = Vec::<Big>::read(&mut Reader::new(&[255])).unwrap_err();
-    assert_eq!(
-        error.kind(),
-        ReadErrorKind::UnexpectedEnd { needed: 2, left: 0 }
-    );
-    assert_eq!(
-        (<Big as Wire>::MIN_LEN, <Vec<Big> as Wire>::MIN_LEN),
-        (1002, 1)
-    );
+    assert_eq!(error.kind(), ReadErrorKind::UnexpectedEnd { needed: 2, left: 0 });
+    assert_eq!((<Big as Wire>::MIN_LEN, <Vec<Big> as Wire>::MIN_LEN), (1002, 1));
 }

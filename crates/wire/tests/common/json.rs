@@ -193,10 +193,7 @@ impl Json for Inner {
         if value.is_array() {
             return <(u16, Vec<u8>)>::from_json(value).map(|(number, data)| Self { number, data });
         }
-        Some(Self {
-            number: u16::from_json(&value["number"])?,
-            data: Json::from_json(&value["data"])?,
-        })
+        Some(Self { number: u16::from_json(&value["number"])?, data: Json::from_json(&value["data"])? })
     }
 }
 

@@ -1,10 +1,5 @@
 //! The golden vectors, and every packing format under its name in the reference.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test stops on an error"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops on an error")]
 #![allow(dead_code, reason = "no test uses all of it")]
 
 mod json;
@@ -12,19 +7,15 @@ mod json;
 use std::net::{SocketAddr, SocketAddrV4};
 
 use ipv8_wire::{
-    Address, Bits, Char, DoubleVarlenH, FixedString, Format, Mode, Nested, Payload, PayloadList,
-    Raw, ReadError, Reader, Utf8I, VarlenBx2, VarlenH, VarlenHList, VarlenHx20, VarlenI, Wire,
-    WriteError, Writer,
+    Address, Bits, Char, DoubleVarlenH, FixedString, Format, Mode, Nested, Payload, PayloadList, Raw, ReadError,
+    Reader, Utf8I, VarlenBx2, VarlenH, VarlenHList, VarlenHx20, VarlenI, Wire, WriteError, Writer,
 };
 pub(crate) use json::Json;
 use serde_json::Value;
 
 /// The vectors of one topic.
 pub(crate) fn vectors(topic: &str) -> Value {
-    let path = format!(
-        "{}/../../interop/vectors/{topic}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
+    let path = format!("{}/../../interop/vectors/{topic}.json", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).unwrap()
 }
@@ -33,10 +24,7 @@ pub(crate) fn vectors(topic: &str) -> Value {
 pub(crate) fn entries<'v>(vectors: &'v Value, list: &str) -> Vec<(&'v str, &'v Value)> {
     let entries = vectors[list].as_array().unwrap();
     assert!(!entries.is_empty(), "{list} is empty");
-    entries
-        .iter()
-        .map(|entry| (entry["name"].as_str().unwrap(), entry))
-        .collect()
+    entries.iter().map(|entry| (entry["name"].as_str().unwrap(), entry)).collect()
 }
 
 pub(crate) fn hex_of(entry: &Value) -> Vec<u8> {
@@ -181,13 +169,8 @@ const INNER_LIST: &str = r#"{"payload-list":["H","varlenH"]}"#;
 
 /// Every Rust form of the format of an entry.
 pub(crate) fn codecs_of(format: &Value) -> Vec<Codec> {
-    let name = format
-        .as_str()
-        .map_or_else(|| format.to_string(), str::to_owned);
-    let found: Vec<_> = codecs()
-        .into_iter()
-        .filter(|codec| codec.name == name)
-        .collect();
+    let name = format.as_str().map_or_else(|| format.to_string(), str::to_owned);
+    let found: Vec<_> = codecs().into_iter().filter(|codec| codec.name == name).collect();
     assert!(!found.is_empty(), "no Rust form of format {name}");
     found
 }

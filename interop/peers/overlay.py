@@ -1,0 +1,118 @@
+"""One node with the Lamport clock community of the overlay tutorial."""
+from __future__ import annotations
+
+import base64
+
+import peerlib  # noqa: I001 (first: it empties the address providers)
+
+from ipv8.community import Community, CommunitySettings
+from ipv8.configuration import Bootstrapper, BootstrapperDefinition, ConfigBuilder, Strategy, WalkerDefinition
+from ipv8.lazy_community import lazy_wrapper
+from ipv8.messaging.lazy_payload import VariablePayload, vp_compile
+from ipv8.peer import Peer
+from ipv8.peerdiscovery.network import PeerObserver
+from ipv8_service import IPv8
+
+
+@vp_compile
+class Clock(VariablePayload):
+    """The only message: the sender's clock."""
+
+    msg_id = 1
+    format_list = ["I"]
+    names = ["clock"]
+
+
+class LamportSettings(CommunitySettings):
+    """What the command line decides."""
+
+    pause: float = 0.0
+    greet: float = 5.0
+
+
+class LamportCommunity(Community, PeerObserver):
+    """Counts with everyone: the tutorial's community, with events instead of prints."""
+
+    settings_class = LamportSettings
+
+    def __init__(self, settings: LamportSettings) -> None:
+        """Start at zero."""
+        super().__init__(settings)
+        self.clock = 0
+        self.pause = settings.pause
+        self.greet_interval = settings.greet
+        self.network.add_peer_observer(self)
+        self.add_message_handler(Clock, self.on_clock)
+
+    def started(self) -> None:
+        """Begin to greet, until somebody has greeted us."""
+        self.register_task("greet", self.greet, interval=self.greet_interval, delay=0)
+
+    async def greet(self) -> None:
+        """Send our clock to everyone, as long as it has not moved."""
+        if self.clock:
+            self.cancel_pending_task("greet")
+            return
+        for peer in self.get_peers():
+            self.ez_send(peer, Clock(self.clock))
+
+    @lazy_wrapper(Clock)
+    def on_clock(self, peer: Peer, payload: Clock) -> None:
+        """Move our clock past the sender's and tell the sender."""
+        self.clock = max(self.clock, payload.clock) + 1
+        peerlib.emit("message", mid=peer.mid.hex(), clock=self.clock)
+        if self.pause:
+            self.register_anonymous_task("answer", self.answer, peer, delay=self.pause)
+        else:
+            self.answer(peer)
+
+    def answer(self, peer: Peer) -> None:
+        """Send our clock as it is now."""
+        self.ez_send(peer, Clock(self.clock))
+
+    def on_peer_added(self, peer: Peer) -> None:
+        """Tell that a peer was verified."""
+        peerlib.emit("peer", mid=peer.mid.hex(), address=peerlib.show(peer.address))
+
+    def on_peer_removed(self, peer: Peer) -> None:
+        """Tell that a peer was dropped."""
+        peerlib.emit("removed", mid=peer.mid.hex())
+
+
+async def main() -> None:
+    """Read the flags, run the node."""
+    parser = peerlib.arguments(__doc__, "medium")
+    parser.add_argument("--bootstrap", type=peerlib.address, nargs="+", action="extend", default=[], metavar="IP:PORT",
+                        help="nodes or trackers to find the first peers through")
+    parser.add_argument("--bootstrap-timeout", type=float, default=30.0, metavar="S",
+                        help="least seconds between two visits to them (default: the reference's %(default)s)")
+    parser.add_argument("--community", type=peerlib.community_id, required=True, metavar="HEX40")
+    parser.add_argument("--pause", type=float, default=0.02, metavar="S",
+                        help="wait before each answer; 0 counts as fast as it can, as the tutorial (default: %(default)s)")
+    parser.add_argument("--greet", type=float, default=5.0, metavar="S",
+                        help="greet everyone this often until the clock moves (default: the tutorial's %(default)s)")
+    args = parser.parse_args()
+
+    LamportCommunity.community_id = args.community
+    key = peerlib.private_key(args.key, args.curve)
+    builder = ConfigBuilder().clear_keys().clear_overlays().set_log_level("WARNING")
+    builder.set_address(args.listen.ip).set_port(args.listen.port)
+    builder.add_key_from_bin("me", base64.b64encode(key.key_to_bin()).decode())
+    builder.add_overlay("LamportCommunity", "me", [WalkerDefinition(Strategy.RandomWalk, 10, {"timeout": 3.0})],
+                        [BootstrapperDefinition(Bootstrapper.DispersyBootstrapper,
+                                                {"ip_addresses": args.bootstrap, "dns_addresses": [],
+                                                 "bootstrap_timeout": args.bootstrap_timeout})],
+                        {"pause": args.pause, "greet": args.greet}, [])
+    ipv8 = IPv8(builder.finalize(), extra_communities={"LamportCommunity": LamportCommunity})
+    await ipv8.endpoint.open()
+    listen = peerlib.check_port(ipv8.endpoint.interfaces["UDPIPv4"], args.listen)
+    overlay = ipv8.overlays[0]
+    peerlib.emit("started", listen=listen, mid=overlay.my_peer.mid.hex())
+    await ipv8.start()
+    overlay.started()
+    await peerlib.until_end(args.seconds)
+    await ipv8.stop()
+
+
+if __name__ == "__main__":
+    peerlib.run(main)
