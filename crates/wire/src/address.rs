@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::str::FromStr;
 
 use crate::varlen::text_of;
-use crate::{ReadError, ReadErrorKind, Reader, Wire, WriteError, Writer};
+use crate::{Mode, ReadError, ReadErrorKind, Reader, Wire, WriteError, Writer};
 
 const TYPE_IPV4: u8 = 1;
 const TYPE_DOMAIN: u8 = 2;
@@ -261,6 +261,9 @@ impl<'a> Wire<'a> for Address {
                 let start = r.offset();
                 let host = text_of(r.take(usize::from(len))?, start)?;
                 let port = r.u16()?;
+                if r.mode() == Mode::Strict && host.parse::<IpAddr>().is_ok() {
+                    return Err(ReadError::new(ReadErrorKind::Custom("an IP address is sent as a host name"), start));
+                }
                 Ok(Self::Domain(host.to_owned(), port))
             }
             other => Err(ReadError::new(ReadErrorKind::InvalidAddressType(other), offset)),

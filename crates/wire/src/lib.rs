@@ -84,6 +84,7 @@
 //! | bytes after the fields of a nested payload | skipped | error |
 //! | bytes after the last field of a message | error | error |
 //! | a bool other than 0 and 1 | true | error |
+//! | a host name that is the text of an IP address | a host name | error |
 //! | text that is not UTF-8, an unknown kind of address | error | error |
 //! | payloads nested more than [`MAX_DEPTH`] deep | error | error |
 //!

@@ -6,7 +6,7 @@ mod common;
 use std::net::{SocketAddr, SocketAddrV6};
 
 use common::{Json, entries, hex_of, vectors};
-use ipv8_wire::{Address, CommunityId, ParseAddressError, Prefix, Reader, UnresolvedHost, Wire, Writer};
+use ipv8_wire::{Address, CommunityId, Mode, ParseAddressError, Prefix, Reader, UnresolvedHost, Wire, Writer};
 
 /// A snapshot is addresses in a row; reading stops at the first that cannot be read.
 #[test]
@@ -79,6 +79,11 @@ fn a_host_name_that_is_an_ip_address_is_written_as_one() {
     let mut w = Writer::new();
     Address::Domain("1.2.3.4".into(), 5).write(&mut w).unwrap();
     assert_eq!(w.into_vec(), [1, 1, 2, 3, 4, 0, 5]);
+
+    let bytes = b"\x02\0\x071.2.3.4\0\x05";
+    assert_eq!(Address::read(&mut Reader::new(bytes)), Ok(Address::Domain("1.2.3.4".into(), 5)));
+    let error = Address::read(&mut Reader::with_mode(bytes, Mode::Strict)).unwrap_err();
+    assert_eq!(error.to_string(), "an IP address is sent as a host name at offset 3");
 }
 
 #[test]

@@ -189,7 +189,8 @@ proptest! {
         prop_assert_eq!(Owned::decode(&encoded), Ok(owned));
     }
 
-    /// Nothing panics; what is strictly valid is valid and the same; what is read can be written and read again.
+    /// Nothing panics; what is strictly valid is valid, the same, and what a writer writes; what is read can be written
+    /// and read again.
     #[test]
     fn arbitrary_bytes(bytes in vec(prop_oneof![Just(0_u8), Just(1), Just(2), Just(3), any::<u8>()], 0..80)) {
         for codec in codecs() {
@@ -199,7 +200,11 @@ proptest! {
                 Ok(strictly) => {
                     prop_assert_eq!(Ok(&strictly), value.as_ref(), "{}", codec.name);
                     prop_assert_eq!(strict.offset(), compatible.offset(), "{}", codec.name);
-                    prop_assert!(strict.offset() <= bytes.len(), "{}", codec.name);
+                    // NaN has many forms, which the values as JSON do not keep apart.
+                    if !["f", "d", "arrayH-d"].contains(&codec.name) {
+                        let written = (codec.write)(&strictly).unwrap();
+                        prop_assert_eq!(written.as_slice(), &bytes[..strict.offset()], "{}", codec.name);
+                    }
                 }
                 Err(error) => prop_assert!(error.offset() <= bytes.len(), "{}: {}", codec.name, error),
             }
