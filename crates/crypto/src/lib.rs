@@ -1,1 +1,47 @@
 //! Keys and signatures of the IPv8 protocol.
+//!
+//! ```
+//! use ipv8_crypto::{Curve, PrivateKey, PublicKey};
+//! use rand::SeedableRng as _;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A seeded generator always draws the same key: fine for a simulation, never for a node.
+//! let mut rng = rand::rngs::StdRng::seed_from_u64(1);
+//! let key = PrivateKey::generate(Curve::Curve25519, &mut rng)?;
+//!
+//! let signature = key.sign(b"hello")?;
+//! let received = PublicKey::from_bytes(key.public().as_bytes())?;
+//! assert!(received.verify(b"hello", &signature));
+//! assert!(!received.verify(b"goodbye", &signature));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything but `keyfile` is pure: no I/O, no clock, and randomness comes from the caller. OpenSSL alone draws
+//! its own, for keys and signatures on the binary curves.
+//!
+//! # Features
+//!
+//! - `legacy` (default): the binary curves and all other keys that OpenSSL reads. Without it only curve25519 keys
+//!   are understood, and trackers that sign with the `very-low` curve go unheard.
+//! - `vendored`: builds OpenSSL from source, for machines without it or with one that lacks binary curves.
+
+mod curve;
+mod error;
+#[cfg_attr(not(feature = "legacy"), path = "legacy_disabled.rs")]
+mod legacy;
+mod mid;
+mod nacl;
+mod pem;
+mod private;
+mod public;
+mod signature;
+mod verify;
+
+pub use curve::{Curve, UnknownCurve};
+pub use error::{AgreeError, KeyError, SignError};
+pub use mid::{Mid, ParseMidError};
+pub use private::PrivateKey;
+pub use public::PublicKey;
+pub use signature::{MAX_SIGNATURE_LEN, Signature};
+pub use verify::{Job, Memoised, Sequential, Verifier};

@@ -1,0 +1,172 @@
+//! curve25519 keys: an X25519 half and an Ed25519 half behind a prefix of text.
+
+use std::sync::OnceLock;
+
+use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
+use ed25519_dalek::{Verifier as _, VerifyingKey};
+use salsa20::cipher::consts::U10;
+use sha2::Sha512;
+use x25519_dalek::StaticSecret;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::error::{AgreeError, KeyError};
+
+/// Prefix of a public key's bytes.
+pub(crate) const PUBLIC_PREFIX: &[u8; 10] = b"LibNaCLPK:";
+/// Prefix of a private key's bytes.
+pub(crate) const PRIVATE_PREFIX: &[u8; 10] = b"LibNaCLSK:";
+/// Bytes of either.
+pub(crate) const KEY_LEN: usize = 74;
+
+/// SubjectPublicKeyInfo of Ed25519 up to the key (RFC 8410, section 4).
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
+/// PKCS#8 of Ed25519 up to the seed (RFC 8410, section 7).
+const PKCS8_PREFIX: [u8; 16] = [
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
+
+/// `prefix`, then two times 32 bytes.
+fn join(prefix: &[u8; 10], exchange: &[u8; 32], signing: &[u8; 32]) -> [u8; KEY_LEN] {
+    let mut bytes = [0; KEY_LEN];
+    let parts = prefix.iter().chain(exchange).chain(signing);
+    bytes
+        .iter_mut()
+        .zip(parts)
+        .for_each(|(to, from)| *to = *from);
+    bytes
+}
+
+/// The key in a SubjectPublicKeyInfo of Ed25519; what follows it is dropped.
+pub(crate) fn from_spki(der: &[u8]) -> Option<[u8; 32]> {
+    der.strip_prefix(&SPKI_PREFIX)?.first_chunk().copied()
+}
+
+/// The seed in a PKCS#8 of Ed25519; what follows it is dropped.
+pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
+    der.strip_prefix(&PKCS8_PREFIX)?
+        .first_chunk()
+        .copied()
+        .map(Zeroizing::new)
+}
+
+/// Public halves, as bytes: any 64 bytes load, and what is no point verifies nothing.
+pub(crate) struct Public([u8; KEY_LEN]);
+
+/// The Ed25519 half decompressed at its first use, `None` inside if it is no point. Boxed, for most keys that a node
+/// hears of never verify anything; apart from [`Public`], so that a key packs into 128 bytes.
+#[derive(Default)]
+pub(crate) struct Point(OnceLock<Option<Box<VerifyingKey>>>);
+
+impl Public {
+    pub(crate) fn new(exchange: &[u8; 32], signing: &[u8; 32]) -> Self {
+        Self(join(PUBLIC_PREFIX, exchange, signing))
+    }
+
+    /// Bytes that begin with [`PUBLIC_PREFIX`]; what follows the key is dropped.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let found = bytes.len();
+        let key = bytes.first_chunk().ok_or(KeyError::TooShort { found })?;
+        Ok(Self(*key))
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn exchange_key(&self) -> [u8; 32] {
+        let [_, _, _, _, _, _, _, _, _, _, halves @ ..] = &self.0;
+        halves.first_chunk().copied().unwrap_or_default()
+    }
+
+    fn signing_key(&self) -> [u8; 32] {
+        self.0.last_chunk().copied().unwrap_or_default()
+    }
+
+    pub(crate) fn to_spki(&self) -> Vec<u8> {
+        [SPKI_PREFIX.as_slice(), &self.signing_key()].concat()
+    }
+
+    /// Cofactorless verification that rejects S ≥ L and takes keys of small order (protocol.md, section 2): dalek's
+    /// `verify`, and neither its strict nor its batch form.
+    pub(crate) fn verify(&self, point: &Point, message: &[u8], signature: &[u8]) -> bool {
+        let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else {
+            return false;
+        };
+        let point = point.0.get_or_init(|| {
+            let point = VerifyingKey::from_bytes(&self.signing_key());
+            point.ok().map(Box::new)
+        });
+        point
+            .as_ref()
+            .is_some_and(|key| key.verify(message, &signature).is_ok())
+    }
+}
+
+/// Private halves, wiped when dropped.
+pub(crate) struct Private {
+    exchange: StaticSecret,
+    seed: Zeroizing<[u8; 32]>,
+    /// The hash of the seed, kept so that signing need not take it each time.
+    expanded: ExpandedSecretKey,
+    verifying: VerifyingKey,
+}
+
+impl Private {
+    /// Bytes that begin with [`PRIVATE_PREFIX`]; what follows the key is dropped.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
+        let halves = bytes.get(PRIVATE_PREFIX.len()..).unwrap_or_default();
+        let (exchange, rest) = halves.split_at_checked(32).unwrap_or_default();
+        match (exchange.first_chunk(), rest.first_chunk()) {
+            (Some(exchange), Some(seed)) => Ok(Self::new(exchange, seed)),
+            _ => Err(KeyError::TooShort { found: bytes.len() }),
+        }
+    }
+
+    pub(crate) fn new(exchange: &[u8; 32], seed: &[u8; 32]) -> Self {
+        let expanded = ExpandedSecretKey::from(seed);
+        Self {
+            exchange: StaticSecret::from(*exchange),
+            seed: Zeroizing::new(*seed),
+            verifying: VerifyingKey::from(&expanded),
+            expanded,
+        }
+    }
+
+    pub(crate) fn public(&self) -> Public {
+        let exchange = x25519_dalek::PublicKey::from(&self.exchange);
+        Public::new(exchange.as_bytes(), self.verifying.as_bytes())
+    }
+
+    pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let mut bytes = join(PRIVATE_PREFIX, self.exchange.as_bytes(), &self.seed);
+        let copy = Zeroizing::new(bytes.to_vec());
+        bytes.zeroize();
+        copy
+    }
+
+    pub(crate) fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new([PKCS8_PREFIX.as_slice(), self.seed.as_slice()].concat())
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
+        raw_sign::<Sha512>(&self.expanded, message, &self.verifying).to_bytes()
+    }
+
+    /// X25519, then HSalsa20 over a block of zeros: NaCl's `crypto_box_beforenm`.
+    pub(crate) fn agree(&self, peer: &[u8]) -> Result<Zeroizing<[u8; 32]>, AgreeError> {
+        let peer: [u8; 32] = peer
+            .try_into()
+            .map_err(|_| AgreeError::KeyLength { found: peer.len() })?;
+        let shared = self.exchange.diffie_hellman(&peer.into());
+        if !shared.was_contributory() {
+            return Err(AgreeError::SmallOrder);
+        }
+        let block = [0; 16];
+        let mut derived = salsa20::hsalsa::<U10>(shared.as_bytes().into(), &block.into());
+        let secret = Zeroizing::new(derived.into());
+        derived.as_mut_slice().zeroize();
+        Ok(secret)
+    }
+}
