@@ -64,12 +64,18 @@ pub fn free_port() -> io::Result<u16> {
     Ok(socket.local_addr()?.port())
 }
 
-/// A file of the release profile, beside the profile that this test was built in.
+/// A file of the release profile, in the target directory that this program was built in.
 fn release(name: &str) -> Option<Command> {
-    let found = env::current_exe().ok().and_then(|test| {
-        // target/PROFILE/deps/TEST
-        let target = test.parent()?.parent()?.parent()?;
-        let path = target
+    let found = env::current_exe().ok().and_then(|program| {
+        // target/PROFILE/PROGRAM, or for tests and examples target/PROFILE/deps/PROGRAM and so on.
+        let directory = program.parent()?;
+        let profile = if directory.ends_with("deps") || directory.ends_with("examples") {
+            directory.parent()?
+        } else {
+            directory
+        };
+        let path = profile
+            .parent()?
             .join("release")
             .join(format!("{name}{}", env::consts::EXE_SUFFIX));
         path.is_file().then_some(path)
