@@ -15,6 +15,7 @@ pub(crate) fn run(report: &mut Report) {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--keep-going",
             "--",
             "--deny",
             "warnings",
