@@ -24,11 +24,30 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-un
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
 
-/// Golden files whose packets every target starts from.
-const SEEDS: [&str; 3] = ["packets.json", "dht.json", "exchanges.json"];
-/// A packet in a golden file: a string of hex digits that begins with the version, and has a community and an id.
-const PACKET_START: &str = "0002";
-const PACKET_DIGITS: usize = 2 * 23;
+/// What a target starts from: hex strings of golden files that begin like this.
+struct Seeds {
+    files: &'static [&'static str],
+    start: &'static str,
+}
+
+/// Packets begin with the version.
+const PACKETS: Seeds = Seeds {
+    files: &["packets.json", "dht.json", "exchanges.json"],
+    start: "0002",
+};
+const KEYS: Seeds = Seeds {
+    files: &["keys.json", "ecdsa.json"],
+    start: "",
+};
+/// Anything shorter is no packet (prefix and message id) and no key.
+const SEED_DIGITS: usize = 2 * 23;
+
+fn seeds_of(target: &str) -> Seeds {
+    match target {
+        "keys" => KEYS,
+        _ => PACKETS,
+    }
+}
 
 /// What `cargo xtask fuzz` was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,14 +121,18 @@ fn fuzz(name: &str, seconds: u32, notes: &mut Notes) -> Result<Outcome, Failure>
     let host = host()?;
     let mut build = cargo(["build", "--release", "--manifest-path", MANIFEST]);
     // Naming the host keeps the flags away from build scripts and procedural macros.
-    build.args(["--bin", name, "--target", &host, "--target-dir"]);
+    build.args(["--bin", name, "--target", &host]);
+    if output(Command::new("pkg-config").args(["--exists", "openssl"])).is_err() {
+        build.args(["--features", "vendored"]);
+    }
+    build.arg("--target-dir");
     shell::run(build.arg(&directory).env("RUSTFLAGS", INSTRUMENTATION))?;
 
     let fuzz = root().join("fuzz");
     let corpus = made(fuzz.join("corpus").join(name))?;
     let artifacts = made(fuzz.join("artifacts").join(name))?;
-    let seeds = made(directory.join("seeds"))?;
-    write_seeds(&seeds)?;
+    let seeds = made(directory.join("seeds").join(name))?;
+    write_seeds(&seeds_of(name), &seeds)?;
     let mut fuzzer = Command::new(directory.join(&host).join("release").join(name));
     fuzzer
         .arg(format!("-max_total_time={seconds}"))
@@ -179,16 +202,16 @@ fn made(directory: PathBuf) -> Result<PathBuf, Failure> {
         .map(|()| directory)
 }
 
-/// Writes the packets of the golden files, one a file.
-fn write_seeds(directory: &Path) -> Result<(), Failure> {
-    for name in SEEDS {
+/// Writes seeds, one a file.
+fn write_seeds(seeds: &Seeds, directory: &Path) -> Result<(), Failure> {
+    for name in seeds.files {
         let golden = root().join("interop").join("vectors").join(name);
         let text = fs::read_to_string(&golden).map_err(|error| {
             Failure::Failed(format!("cannot read {}: {error}", golden.display()))
         })?;
-        for (number, packet) in packets(&text).enumerate() {
+        for (number, seed) in hex_strings(&text, seeds.start).enumerate() {
             let file = directory.join(format!("{name}-{number}"));
-            fs::write(&file, packet).map_err(|error| cannot_write(&file, &error))?;
+            fs::write(&file, seed).map_err(|error| cannot_write(&file, &error))?;
         }
     }
     Ok(())
@@ -198,10 +221,10 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Failed(format!("cannot write {}: {error}", path.display()))
 }
 
-/// Every string in a JSON text that is the hex of a packet.
-fn packets(text: &str) -> impl Iterator<Item = Vec<u8>> {
+/// Every string in a JSON text that is hex, long enough, and begins with `start`.
+fn hex_strings(text: &str, start: &str) -> impl Iterator<Item = Vec<u8>> {
     text.split('"')
-        .filter(|word| word.starts_with(PACKET_START) && word.len() >= PACKET_DIGITS)
+        .filter(move |word| word.starts_with(start) && word.len() >= SEED_DIGITS)
         .filter_map(unhex)
 }
 
@@ -230,7 +253,7 @@ mod tests {
             r#"{{"hex":"{packet}","key":"{}","0002":"0002zz"}}"#,
             "ab".repeat(40)
         );
-        let found: Vec<_> = packets(&text).collect();
+        let found: Vec<_> = hex_strings(&text, PACKETS.start).collect();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].len(), 24);
         assert_eq!(found[0][22..], [0xf6, 0xff]);
