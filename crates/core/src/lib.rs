@@ -1,1 +1,61 @@
-//! The sans-I/O IPv8 node: communities, peers, tasks, introductions.
+//! The node of IPv8, without I/O.
+//!
+//! A [`Node`] loads communities (see [`Community`]), finds out who their peers are, authenticates every message, and
+//! polls the tasks of communities in its own turns. It performs no I/O and reads no clock: a driver hands in time,
+//! datagrams and randomness, and takes out datagrams and deadlines. The same community thus runs on real sockets and in a
+//! simulator with thousands of nodes under virtual time.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
+//! | [`handle`] | the async view: tasks, sleeps, requests |
+//! | [`node`] | the turn, and the driver's side |
+//! | [`network`] | the graph of peers and addresses |
+//! | [`messages`], `intro` | introductions and punctures |
+//! | [`strategy`], [`bootstrap`] | how peers are looked for |
+
+pub mod bootstrap;
+pub mod community;
+pub mod context;
+pub mod handle;
+pub mod messages;
+pub mod network;
+pub mod node;
+pub mod request;
+#[macro_use]
+pub mod routes;
+pub mod schedule;
+pub mod stats;
+pub mod strategy;
+
+mod addresses;
+mod inbound;
+mod intro;
+mod outbox;
+mod peer;
+mod state;
+mod tasks;
+mod time;
+mod timers;
+
+pub use ipv8_crypto as crypto;
+pub use ipv8_wire as wire;
+
+pub use self::{
+    addresses::Interfaces,
+    bootstrap::{Bootstrapper, Resolve},
+    community::{Community, MaxPeers, OverlayConfig, OverlayId},
+    context::{Context, Received},
+    handle::{Elapsed, Handle, HandleError, Sleep},
+    network::{Limits, Network, PeerRecord},
+    node::{Clock, LoadError, Node, NodeConfig},
+    outbox::{MAX_DATAGRAM, SendError, Transmit},
+    peer::Peer,
+    request::RequestError,
+    routes::{Outcome, RouteError, Routes, SenderOf},
+    schedule::{Schedule, TaskError, TaskRef},
+    stats::{DropReason, Stats},
+    strategy::{Strategy, Target},
+    tasks::TaskId,
+    time::Time,
+};

@@ -1,5 +1,11 @@
 //! What keys cost: `cargo bench -p ipv8-crypto`. Messages are of 200 bytes, a usual packet.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a bench stops when its set-up fails"
+)]
+
 use divan::{Bencher, black_box};
 use ipv8_crypto::{Curve, Job, Memoised, Mid, PrivateKey, PublicKey, Verifier};
 use rand::SeedableRng as _;

@@ -17,8 +17,22 @@
 //! # }
 //! ```
 //!
-//! Everything but `keyfile` is pure: no I/O, no clock, and randomness comes from the caller. OpenSSL alone draws
+//! Everything but [`keyfile`] is pure: no I/O, no clock, and randomness comes from the caller. OpenSSL alone draws
 //! its own, for keys and signatures on the binary curves.
+//!
+//! # Costs
+//!
+//! In microseconds, on one core of the machine that `cargo bench -p ipv8-crypto` was last run on, for messages of
+//! 200 bytes. A flood of packets by keys on the binary curves costs far more than one of curve25519.
+//!
+//! | | curve25519 | very-low | medium |
+//! |---|---|---|---|
+//! | read a public key | 0.11 | 7.0 | 7.6 |
+//! | verify, first time | 33 | 320 | 1,350 |
+//! | verify, again by the same [`PublicKey`] | 29 | 320 | 1,360 |
+//! | verify, by [`Memoised`] when remembered | 0.32 | 0.32 | 0.41 |
+//! | sign | 17 | 165 | 680 |
+//! | agree on a secret | 51 | – | – |
 //!
 //! # Features
 //!
@@ -27,7 +41,10 @@
 //! - `vendored`: builds OpenSSL from source, for machines without it or with one that lacks binary curves.
 
 mod curve;
+#[cfg(feature = "legacy")]
+mod der;
 mod error;
+pub mod keyfile;
 #[cfg_attr(not(feature = "legacy"), path = "legacy_disabled.rs")]
 mod legacy;
 mod mid;

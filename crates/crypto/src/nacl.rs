@@ -170,3 +170,25 @@ impl Private {
         Ok(secret)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::*;
+
+    /// Each part that is secret wipes itself; this does not compile if one of them ceases to.
+    #[test]
+    fn secrets_are_wiped_when_dropped() {
+        fn wipes<T: ZeroizeOnDrop>(_: &T) {}
+        let Private {
+            exchange,
+            seed,
+            expanded,
+            verifying: _,
+        } = &Private::new(&[1; 32], &[2; 32]);
+        wipes(exchange);
+        wipes(seed);
+        wipes(expanded);
+    }
+}

@@ -74,7 +74,8 @@ impl PrivateKey {
         Self::read_pem(text, &mut draw_from(rng))
     }
 
-    /// The bytes that the reference keeps in files: `LibNaCLSK:` and 64 bytes, or SEC 1 DER.
+    /// The bytes that the reference keeps in files: `LibNaCLSK:` and 64 bytes, or SEC 1 DER. They are wiped when
+    /// dropped.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         match &self.0.kind {

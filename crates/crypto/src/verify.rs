@@ -46,7 +46,7 @@ impl Verifier for Sequential {
 pub struct Memoised(Arc<Mutex<Memory>>);
 
 impl Memoised {
-    /// Remembers the last `capacity` verdicts or somewhat fewer, at about 50 bytes each, and at least one.
+    /// Remembers the last `capacity` verdicts, or as few as half of them, at some 50 bytes each. Two at least.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self(Arc::new(Mutex::new(Memory {
@@ -54,6 +54,13 @@ impl Memoised {
             recent: HashMap::new(),
             older: HashMap::new(),
         })))
+    }
+
+    /// How many verdicts it remembers now; never more than its capacity.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.recent.len() + memory.older.len()
     }
 }
 

@@ -1,5 +1,12 @@
 //! `ecdsa.json`: keys on binary curves and signatures by them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![cfg(feature = "legacy")]
 
 mod common;

@@ -1,5 +1,12 @@
 //! `ed25519_edges.json`: small and mixed order, S + kL, keys off the curve, odd lengths.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 mod common;
 
 use common::{list, vectors};

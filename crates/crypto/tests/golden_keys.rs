@@ -1,5 +1,12 @@
 //! `keys.json`: what the reference makes of keys, byte for byte.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 mod common;
 
 use common::{bytes, list, text, vectors};

@@ -1,0 +1,235 @@
+//! The async view of a community: what tasks of the node and code outside of it use.
+
+use std::{
+    future::Future,
+    marker::PhantomData,
+    pin::{Pin, pin},
+    sync::{Arc, Weak},
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use ipv8_wire::{Identified, Message, Outgoing, Request};
+
+use crate::{
+    community::{Community, OverlayId},
+    context::Context,
+    node::Shared,
+    peer::Peer,
+    request::{DEFAULT_TIMEOUT, Pending, RequestError, RequestKey, Slot},
+    time::Time,
+    timers::{Timer, TimerKey},
+};
+
+/// Why a handle could not reach its community.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HandleError {
+    /// The community was unloaded, or the node is gone.
+    #[error("the community is not loaded any more")]
+    Unloaded,
+    /// A handler of the same node is running on this thread.
+    #[error("a handle cannot be used inside a handler: use the Context there, or spawn a task")]
+    Reentrant,
+}
+
+/// A reference to a community of type `C` in a running node, for tasks and for code outside the node.
+///
+/// It does not keep the node alive. Nothing is held across an `.await`: [`Handle::with`] takes a synchronous closure.
+pub struct Handle<C> {
+    shared: Weak<Shared>,
+    overlay: OverlayId,
+    community: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for Handle<C> {
+    fn clone(&self) -> Self {
+        Self { shared: self.shared.clone(), overlay: self.overlay, community: PhantomData }
+    }
+}
+
+impl<C> std::fmt::Debug for Handle<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Handle").field(&self.overlay).finish()
+    }
+}
+
+impl<C: Community> Handle<C> {
+    pub(crate) const fn new(shared: Weak<Shared>, overlay: OverlayId) -> Self {
+        Self { shared, overlay, community: PhantomData }
+    }
+
+    /// The overlay's id in its node.
+    #[must_use]
+    pub const fn overlay_id(&self) -> OverlayId {
+        self.overlay
+    }
+
+    /// Runs a closure with the community, as a handler would run.
+    ///
+    /// # Errors
+    /// If the community is unloaded, the closure panicked, or a handler of the node is running on this thread.
+    pub fn with<R>(&self, run: impl FnOnce(&mut C, &mut Context<'_>) -> R) -> Result<R, HandleError> {
+        let shared = self.shared.upgrade().ok_or(HandleError::Unloaded)?;
+        shared
+            .with_now(|state| {
+                let result = state.enter(self.overlay, None, |community, cx| {
+                    community.as_any_mut().downcast_mut().map(|community| run(community, cx))
+                });
+                state.run_hooks();
+                result.flatten().ok_or(HandleError::Unloaded)
+            })
+            .unwrap_or(Err(HandleError::Reentrant))
+    }
+
+    /// Whether the community is still loaded.
+    #[must_use]
+    pub fn is_loaded(&self) -> bool {
+        self.shared.upgrade().is_some_and(|shared| shared.with(|state| state.is_loaded(self.overlay)).unwrap_or(true))
+    }
+
+    /// Waits for a time, measured from the first poll. Under the simulator this is virtual time.
+    #[must_use = "a future does nothing unless it is awaited"]
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        Sleep { shared: self.shared.clone(), duration, deadline: None, timer: None }
+    }
+
+    /// Waits for a future, but no longer than a time.
+    ///
+    /// # Errors
+    /// If the time passed first; the future is dropped.
+    pub async fn timeout<F: Future>(&self, duration: Duration, future: F) -> Result<F::Output, Elapsed> {
+        let mut future = pin!(future);
+        let mut sleep = self.sleep(duration);
+        std::future::poll_fn(move |cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| Err(Elapsed)),
+        })
+        .await
+    }
+
+    /// Sends a question to a peer and waits for its answer, at most ten seconds.
+    ///
+    /// The question's identifier is drawn at random and set here. An answer counts once, and only if it carries the
+    /// identifier and was signed by the peer that was asked. Dropping the future gives the identifier free. The answer's
+    /// type must be registered with [`Routes::reply`](crate::Routes::reply).
+    ///
+    /// # Errors
+    /// If no answer came in time, the question could not be sent, too many requests wait, or the community was unloaded.
+    pub async fn request<Q>(&self, peer: &Peer, question: Q) -> Result<Q::Reply, RequestError>
+    where
+        Q: Request + Outgoing,
+        Q::Reply: Message + Identified + Send + 'static,
+    {
+        self.request_within(DEFAULT_TIMEOUT, peer, question).await
+    }
+
+    /// [`Handle::request`] with a time limit of the caller's.
+    ///
+    /// # Errors
+    /// As [`Handle::request`].
+    pub async fn request_within<Q>(
+        &self,
+        timeout: Duration,
+        peer: &Peer,
+        mut question: Q,
+    ) -> Result<Q::Reply, RequestError>
+    where
+        Q: Request + Outgoing,
+        Q::Reply: Message + Identified + Send + 'static,
+    {
+        let reply = <Q::Reply as Message>::ID;
+        let slot = Arc::new(Slot::default());
+        let asked = self.with(|_, cx| {
+            if cx.overlay.routes.get(reply).is_none() {
+                return Err(RequestError::NotRegistered(reply, <Q::Reply as Message>::NAME));
+            }
+            let largest = Q::IDENTIFIER_MAX.min(<Q::Reply as Identified>::IDENTIFIER_MAX);
+            let key = cx.state.requests.draw(cx.overlay.id, reply, largest, &mut cx.state.rng)?;
+            question.set_identifier(key.identifier);
+            cx.try_send(peer, question)?;
+            let timer = cx.state.timers.set(cx.state.now + timeout, Timer::RequestTimeout(key));
+            cx.state.requests.insert(key, Pending { peer: peer.mid(), slot: slot.clone(), timer, timeout });
+            Ok(key)
+        });
+        let key = match asked {
+            Ok(key) => key?,
+            Err(HandleError::Unloaded) => return Err(RequestError::Unloaded),
+            Err(HandleError::Reentrant) => return Err(RequestError::Reentrant),
+        };
+        let _free_on_drop = Outstanding { shared: self.shared.clone(), key };
+        let answer = std::future::poll_fn(|cx| slot.poll(cx.waker())).await?;
+        // Routes::reply puts the answer's own type there.
+        answer.downcast().map(|answer| *answer).map_err(|_| RequestError::Unloaded)
+    }
+}
+
+/// Gives a request's identifier free when its caller goes away.
+struct Outstanding {
+    shared: Weak<Shared>,
+    key: RequestKey,
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.with(|state| {
+                if let Some(pending) = state.requests.take(&self.key) {
+                    state.timers.cancel(pending.timer);
+                }
+            });
+        }
+    }
+}
+
+/// The time given to [`Handle::timeout`] passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the time limit passed")]
+pub struct Elapsed;
+
+/// A future that is ready after a time, see [`Handle::sleep`].
+#[derive(Debug)]
+pub struct Sleep {
+    shared: Weak<Shared>,
+    duration: Duration,
+    deadline: Option<Time>,
+    timer: Option<TimerKey>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
+        // With its node gone nothing will ever wake it; whoever waits finds the node gone at the next step.
+        let Some(shared) = self.shared.upgrade() else {
+            return Poll::Ready(());
+        };
+        let this = &mut *self;
+        let first = this.deadline.is_none();
+        let poll = |state: &mut crate::state::State| {
+            let deadline = *this.deadline.get_or_insert(state.now + this.duration);
+            if state.now >= deadline {
+                return Poll::Ready(());
+            }
+            let armed = this.timer.is_some_and(|timer| state.timers.set_waker(timer, cx.waker()));
+            if !armed {
+                this.timer = Some(state.timers.set(deadline, Timer::Wake(cx.waker().clone())));
+            }
+            Poll::Pending
+        };
+        // A new timer may be the first that is due, which the driver must learn.
+        let polled = if first { shared.with_now(poll) } else { shared.with(poll) };
+        polled.unwrap_or_else(|| {
+            // Polled inside a handler, where the state cannot be reached: try again in the next turn.
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let (Some(timer), Some(shared)) = (self.timer, self.shared.upgrade()) {
+            shared.with(|state| state.timers.cancel(timer));
+        }
+    }
+}

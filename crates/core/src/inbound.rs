@@ -1,0 +1,141 @@
+//! The way in: from the bytes of a datagram to a message whose sender is known.
+//!
+//! What costs little comes first: prefix, message id and layout are checked before any cryptography, and the keys of
+//! recent senders are kept parsed. What is left goes to the [`Verifier`] as one batch.
+
+use std::net::SocketAddr;
+
+use hashlink::LruCache;
+use ipv8_crypto::{Job, PublicKey, Verifier};
+use ipv8_wire::{PREFIX_LEN, Reader};
+
+use crate::{
+    community::OverlayId,
+    messages::DEPRECATED,
+    routes::{Kind, RouteTable},
+    stats::DropReason,
+};
+
+/// Parsed keys that are kept, by the bytes in which they came.
+const CACHED_KEYS: usize = 4_096;
+
+/// The longest key that is read or kept; those of the largest curve have 170 bytes, trailing bytes are tolerated.
+const LONGEST_KEY: usize = 1_024;
+
+/// A key as it came in a packet.
+#[derive(Clone)]
+pub(crate) struct SenderKey {
+    pub(crate) key: PublicKey,
+    /// The bytes were exactly the key's own. The reference looks peers up by the bytes as they came, so that a key with a
+    /// tail verifies but never matches a known peer (`protocol.md` section 1).
+    pub(crate) canonical: bool,
+}
+
+/// A packet that is worth verifying, as ranges of its datagram.
+pub(crate) struct Accepted<'a> {
+    pub(crate) overlay: OverlayId,
+    pub(crate) source: SocketAddr,
+    pub(crate) datagram: &'a [u8],
+    pub(crate) id: u8,
+    pub(crate) sender: Option<SenderKey>,
+    pub(crate) global_time: Option<u64>,
+    pub(crate) payload: &'a [u8],
+    pub(crate) signed_part: &'a [u8],
+    pub(crate) signature: &'a [u8],
+}
+
+/// Reads headers, keeps keys and has signatures checked.
+pub(crate) struct Inbound {
+    keys: LruCache<Box<[u8]>, SenderKey>,
+    verifier: Box<dyn Verifier>,
+    verdicts: Vec<bool>,
+}
+
+impl Inbound {
+    pub(crate) fn new(verifier: Box<dyn Verifier>) -> Self {
+        Self { keys: LruCache::new(CACHED_KEYS), verifier, verdicts: Vec::new() }
+    }
+
+    /// Reads the header of a packet for a community with these routes.
+    pub(crate) fn accept<'a>(
+        &mut self,
+        overlay: OverlayId,
+        routes: &RouteTable,
+        source: SocketAddr,
+        datagram: &'a [u8],
+    ) -> Result<Accepted<'a>, DropReason> {
+        let id = *datagram.get(PREFIX_LEN).ok_or(DropReason::NoMessageId)?;
+        let Some(route) = routes.get(id) else {
+            return Err(if DEPRECATED.contains(&id) {
+                DropReason::DeprecatedMessage
+            } else {
+                DropReason::UnknownMessage
+            });
+        };
+        let mut accepted = Accepted {
+            overlay,
+            source,
+            datagram,
+            id,
+            sender: None,
+            global_time: None,
+            payload: &[],
+            signed_part: &[],
+            signature: &[],
+        };
+        let Kind::Message { signed, global_time } = route.kind else {
+            return Ok(accepted);
+        };
+        let mut body = Reader::new(datagram.get(PREFIX_LEN + 1..).unwrap_or_default());
+        if signed {
+            let length = usize::from(body.u16().map_err(|_| DropReason::Format)?);
+            let key = body.take(length).map_err(|_| DropReason::Format)?;
+            let sender = self.key(key)?;
+            let signature_len = sender.key.signature_len();
+            // The signature is cut off first, so that a packet without room for it is one of bad format.
+            let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
+            let (rest, signature) = body.remaining().split_at_checked(end).ok_or(DropReason::Format)?;
+            accepted.signature = signature;
+            accepted.signed_part = datagram.get(..datagram.len() - signature_len).unwrap_or_default();
+            accepted.sender = Some(sender);
+            body = Reader::new(rest);
+        }
+        if global_time {
+            accepted.global_time = Some(body.u64().map_err(|_| DropReason::Format)?);
+        }
+        accepted.payload = body.remaining();
+        Ok(accepted)
+    }
+
+    fn key(&mut self, bytes: &[u8]) -> Result<SenderKey, DropReason> {
+        if let Some(known) = self.keys.get(bytes) {
+            return Ok(known.clone());
+        }
+        if bytes.len() > LONGEST_KEY {
+            return Err(DropReason::PublicKey);
+        }
+        let key = PublicKey::from_bytes(bytes).map_err(|_| DropReason::PublicKey)?;
+        let sender = SenderKey { canonical: key.as_bytes() == bytes, key };
+        self.keys.insert(bytes.into(), sender.clone());
+        Ok(sender)
+    }
+
+    /// Checks the signatures of a batch; one verdict for each packet, true for those that carry none.
+    pub(crate) fn verify(&mut self, batch: &[Accepted<'_>]) -> (Vec<bool>, u64) {
+        let jobs: Vec<Job<'_>> = batch
+            .iter()
+            .filter_map(|packet| {
+                let sender = packet.sender.as_ref()?;
+                Some(Job { key: &sender.key, message: packet.signed_part, signature: packet.signature })
+            })
+            .collect();
+        self.verdicts.clear();
+        if !jobs.is_empty() {
+            self.verifier.verify(&jobs, &mut self.verdicts);
+        }
+        let mut verdicts = self.verdicts.iter();
+        let all =
+            batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
+        (all, u64::try_from(jobs.len()).unwrap_or(u64::MAX))
+    }
+}

@@ -1,0 +1,389 @@
+//! The graph of peers and addresses: who is verified, who serves which community, where one could walk to.
+//!
+//! A peer is *verified* once a message signed by its key arrived from an address of its; an address is *walkable* once
+//! a peer introduced it and until a peer is found there. The rules are those of `protocol.md` section 5 ("Network"),
+//! save that every table is bounded ([`Limits`]) where the reference's grow without end.
+
+mod record;
+mod snapshot;
+
+use std::{
+    collections::{HashMap, HashSet},
+    net::SocketAddr,
+};
+
+use hashlink::{LinkedHashMap, LruCache};
+use indexmap::{IndexMap, IndexSet};
+use ipv8_crypto::Mid;
+use ipv8_wire::CommunityId;
+use rand::{Rng, RngExt};
+use smallvec::SmallVec;
+
+pub use self::record::{Addresses, PeerRecord};
+use crate::{peer::Peer, time::Time};
+
+/// How large the tables of a [`Network`] may become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Verified peers of all communities together. A peer that does not fit is not added.
+    pub peers: usize,
+    /// Addresses that were introduced and not yet found to be a peer's. The oldest makes room.
+    pub addresses: usize,
+    /// Peers that told their communities but are not verified. The one not heard of for longest makes room.
+    pub strangers: usize,
+    /// Communities that are remembered for each peer. Further ones are ignored.
+    pub services_per_peer: usize,
+    /// Addresses that never become peers. Further ones are ignored.
+    pub blacklist: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { peers: 10_000, addresses: 1_000, strangers: 500, services_per_peer: 64, blacklist: 10_000 }
+    }
+}
+
+/// An address that was introduced to us.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    introducer: Option<Mid>,
+    service: Option<CommunityId>,
+    new_style: bool,
+}
+
+/// A change that communities and observers are told of.
+#[derive(Clone, Debug)]
+pub enum NetworkEvent {
+    /// A verified peer is now known to serve the community.
+    Added {
+        /// The peer.
+        peer: Peer,
+        /// What it serves.
+        service: CommunityId,
+    },
+    /// A peer that served the community is no longer known.
+    Removed {
+        /// The peer, with its last address.
+        peer: Peer,
+        /// What it served.
+        service: CommunityId,
+    },
+}
+
+/// The peers and addresses that the communities of a node share.
+#[derive(Debug)]
+pub struct Network {
+    limits: Limits,
+    peers: IndexMap<Mid, PeerRecord>,
+    by_address: HashMap<SocketAddr, Mid>,
+    by_service: HashMap<CommunityId, IndexSet<Mid>>,
+    strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
+    known: LinkedHashMap<SocketAddr, Known>,
+    blacklist: HashSet<SocketAddr>,
+    blacklisted_mids: HashSet<Mid>,
+    events: Vec<NetworkEvent>,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Network {
+    /// An empty graph.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            peers: IndexMap::new(),
+            by_address: HashMap::new(),
+            by_service: HashMap::new(),
+            strangers: LruCache::new(limits.strangers),
+            known: LinkedHashMap::new(),
+            blacklist: HashSet::new(),
+            blacklisted_mids: HashSet::new(),
+            events: Vec::new(),
+        }
+    }
+
+    // --- reading -----------------------------------------------------------------------------------------------
+
+    /// The number of verified peers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether no peer is verified.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// All verified peers, in no order that means anything (but the same one at every run).
+    pub fn peers(&self) -> impl Iterator<Item = &PeerRecord> {
+        self.peers.values()
+    }
+
+    /// The verified peer of this id.
+    #[must_use]
+    pub fn get(&self, mid: &Mid) -> Option<&PeerRecord> {
+        self.peers.get(mid)
+    }
+
+    /// The verified peer of this id, to record what a handler learned of it.
+    pub fn get_mut(&mut self, mid: &Mid) -> Option<&mut PeerRecord> {
+        self.peers.get_mut(mid)
+    }
+
+    /// The verified peer that was last seen at, or says that it is at, this address.
+    #[must_use]
+    pub fn by_address(&self, address: SocketAddr) -> Option<&PeerRecord> {
+        self.peers.get(self.by_address.get(&address)?)
+    }
+
+    /// The verified peers that serve a community.
+    pub fn serving(&self, service: CommunityId) -> impl Iterator<Item = &PeerRecord> {
+        self.by_service.get(&service).into_iter().flatten().filter_map(|mid| self.peers.get(mid))
+    }
+
+    /// How many verified peers serve a community.
+    #[must_use]
+    pub fn count_serving(&self, service: CommunityId) -> usize {
+        self.by_service.get(&service).map_or(0, IndexSet::len)
+    }
+
+    /// A random verified peer that serves the community.
+    pub fn random_serving(&self, service: CommunityId, rng: &mut impl Rng) -> Option<&PeerRecord> {
+        let serving = self.by_service.get(&service).filter(|serving| !serving.is_empty())?;
+        self.peers.get(serving.get_index(rng.random_range(0..serving.len()))?)
+    }
+
+    /// The communities that the peer is known to serve, verified or not.
+    #[must_use]
+    pub fn services_of(&self, mid: &Mid) -> &[CommunityId] {
+        match self.peers.get(mid) {
+            Some(record) => &record.services,
+            None => self.strangers.peek(mid).map_or(&[], |services| services.as_slice()),
+        }
+    }
+
+    /// The addresses to walk to for a community: those where none of its peers is known, and which were introduced
+    /// through this community or by a peer that serves it. In the order in which they became known.
+    pub fn walkable(&self, service: CommunityId) -> impl Iterator<Item = SocketAddr> {
+        self.known.iter().filter_map(move |(address, known)| {
+            let serves = known.service == Some(service)
+                || known.introducer.is_some_and(|mid| self.services_of(&mid).contains(&service));
+            let taken = || self.by_address(*address).is_some_and(|peer| peer.services.contains(&service));
+            (serves && !taken()).then_some(*address)
+        })
+    }
+
+    /// Whether the address is known to understand new-style introductions.
+    #[must_use]
+    pub fn is_new_style(&self, address: SocketAddr) -> bool {
+        self.known.get(&address).is_some_and(|known| known.new_style)
+    }
+
+    /// Whether this address may not become a peer's.
+    #[must_use]
+    pub fn is_blacklisted(&self, address: SocketAddr) -> bool {
+        self.blacklist.contains(&address)
+    }
+
+    // --- learning ----------------------------------------------------------------------------------------------
+
+    /// Never takes a peer at this address (a tracker's, for example).
+    pub fn blacklist(&mut self, address: SocketAddr) {
+        if self.blacklist.len() < self.limits.blacklist {
+            self.blacklist.insert(address);
+        }
+    }
+
+    /// Never takes this key as a peer (our own, for example).
+    pub fn blacklist_mid(&mut self, mid: Mid) {
+        if self.blacklisted_mids.len() < self.limits.blacklist {
+            self.blacklisted_mids.insert(mid);
+        }
+    }
+
+    /// Notes that a packet came from this address, whatever it holds.
+    pub(crate) fn heard(&mut self, address: SocketAddr, now: Time) {
+        if let Some(record) = self.by_address.get(&address).and_then(|mid| self.peers.get_mut(mid)) {
+            record.last_response = Some(now);
+        }
+    }
+
+    /// Notes that the owner of a verified key signed a packet that came from this address: if we know the peer, it is
+    /// there now.
+    pub(crate) fn seen_at(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
+        let record = self.peers.get_mut(mid)?;
+        if !record.addresses.contains(address) {
+            let before = record.addresses;
+            record.addresses.set(address);
+            self.reindex(mid, before);
+        }
+        self.peers.get(mid)
+    }
+
+    /// Adds a peer whose signature we checked, or updates the addresses of one that we have. False where it is
+    /// refused: its key or its only addresses are blacklisted, or the table is full.
+    pub fn add_verified(&mut self, peer: &PeerRecord) -> bool {
+        let mid = peer.mid();
+        if self.blacklisted_mids.contains(&mid) {
+            return false;
+        }
+        if let Some(known) = self.peers.get_mut(&mid) {
+            let before = known.addresses;
+            known.addresses.update(&peer.addresses);
+            known.new_style |= peer.new_style;
+            self.reindex(&mid, before);
+            return true;
+        }
+        let introduced = peer.addresses.iter().any(|address| self.known.contains_key(&address));
+        if !introduced && peer.addresses.iter().any(|address| self.blacklist.contains(&address)) {
+            return false;
+        }
+        if self.peers.len() >= self.limits.peers {
+            return false;
+        }
+        let mut record = peer.clone();
+        record.services = self.strangers.remove(&mid).unwrap_or_default();
+        for address in record.addresses.iter() {
+            self.by_address.insert(address, mid);
+        }
+        for service in record.services.iter() {
+            self.by_service.entry(*service).or_default().insert(mid);
+            if let Some(peer) = record.peer() {
+                self.events.push(NetworkEvent::Added { peer, service: *service });
+            }
+        }
+        self.peers.insert(mid, record);
+        true
+    }
+
+    /// Notes that a peer serves these communities; it need not be verified.
+    pub fn discover_services(&mut self, mid: &Mid, services: &[CommunityId]) {
+        let limit = self.limits.services_per_peer;
+        let Some(record) = self.peers.get_mut(mid) else {
+            let known = self.strangers.entry(*mid).or_insert_with(SmallVec::new);
+            for service in services {
+                if known.len() < limit && !known.contains(service) {
+                    known.push(*service);
+                }
+            }
+            return;
+        };
+        for service in services {
+            if record.services.len() < limit && !record.services.contains(service) {
+                record.services.push(*service);
+                self.by_service.entry(*service).or_default().insert(*mid);
+                if let Some(peer) = record.peer() {
+                    self.events.push(NetworkEvent::Added { peer, service: *service });
+                }
+            }
+        }
+    }
+
+    /// A peer introduced an address to us, through a community. A blacklisted one is ignored, and so is one that another
+    /// verified peer introduced before.
+    pub fn discover_address(
+        &mut self,
+        introducer: Mid,
+        address: SocketAddr,
+        service: Option<CommunityId>,
+        new_style: bool,
+    ) {
+        if self.blacklist.contains(&address) || address.port() == 0 || address.ip().is_unspecified() {
+            return;
+        }
+        let orphan = self
+            .known
+            .get(&address)
+            .is_none_or(|known| known.introducer.is_none_or(|mid| !self.peers.contains_key(&mid)));
+        if orphan {
+            self.remember(address, Known { introducer: Some(introducer), service, new_style });
+        }
+    }
+
+    fn remember(&mut self, address: SocketAddr, known: Known) {
+        self.known.insert(address, known);
+        if self.known.len() > self.limits.addresses {
+            self.known.pop_front();
+        }
+    }
+
+    // --- forgetting --------------------------------------------------------------------------------------------
+
+    /// Forgets an address and every peer that uses it.
+    pub fn remove_address(&mut self, address: SocketAddr) {
+        self.known.remove(&address);
+        // Several peers may share one address while the index holds the last of them only.
+        let there: Vec<Mid> =
+            self.peers.values().filter(|record| record.addresses.contains(address)).map(PeerRecord::mid).collect();
+        for mid in there {
+            self.remove(&mid);
+        }
+    }
+
+    /// Forgets a peer and its addresses; false if it was not known.
+    pub fn remove(&mut self, mid: &Mid) -> bool {
+        let Some(record) = self.peers.swap_remove(mid) else {
+            return false;
+        };
+        for address in record.addresses.iter() {
+            self.known.remove(&address);
+            if self.by_address.get(&address) == Some(mid) {
+                self.by_address.remove(&address);
+            }
+        }
+        for service in &record.services {
+            if let Some(serving) = self.by_service.get_mut(service) {
+                serving.swap_remove(mid);
+                if serving.is_empty() {
+                    self.by_service.remove(service);
+                }
+            }
+            if let Some(peer) = record.peer() {
+                self.events.push(NetworkEvent::Removed { peer, service: *service });
+            }
+        }
+        true
+    }
+
+    // --- inside ------------------------------------------------------------------------------------------------
+
+    /// Takes what changed since the last call.
+    pub(crate) fn take_events(&mut self) -> Vec<NetworkEvent> {
+        std::mem::take(&mut self.events)
+    }
+
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
+    /// Brings the address index in line with a record whose addresses were `before`.
+    fn reindex(&mut self, mid: &Mid, before: Addresses) {
+        let Some(now) = self.peers.get(mid).map(|record| record.addresses) else {
+            return;
+        };
+        for address in before.iter().filter(|address| !now.contains(*address)) {
+            if self.by_address.get(&address) == Some(mid) {
+                self.by_address.remove(&address);
+            }
+        }
+        for address in now.iter().filter(|address| !before.contains(*address)) {
+            self.by_address.insert(address, *mid);
+        }
+    }
+
+    /// Changes a verified peer in place and keeps the index right.
+    pub(crate) fn update(&mut self, mid: &Mid, change: impl FnOnce(&mut Addresses, &mut bool)) {
+        if let Some(record) = self.peers.get_mut(mid) {
+            let before = record.addresses;
+            change(&mut record.addresses, &mut record.new_style);
+            self.reindex(mid, before);
+        }
+    }
+}

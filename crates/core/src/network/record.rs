@@ -1,0 +1,155 @@
+//! What the graph holds of one peer.
+
+use std::{
+    net::{SocketAddr, SocketAddrV4, SocketAddrV6},
+    time::Duration,
+};
+
+use ipv8_crypto::{Mid, PublicKey};
+use ipv8_wire::CommunityId;
+use smallvec::SmallVec;
+
+use crate::{peer::Peer, time::Time};
+
+/// Round trips that are remembered for each peer (the reference keeps as many).
+const PINGS: usize = 5;
+
+/// The addresses of a peer, one of each class (`protocol.md` section 5, "Preferred address").
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Addresses {
+    /// Where it is seen on the IPv6 Internet.
+    pub v6: Option<SocketAddrV6>,
+    /// Where it is seen on the IPv4 Internet, or on a LAN that we share.
+    pub v4: Option<SocketAddrV4>,
+    /// Where it says that it is in its own LAN: claimed, never verified, and never preferred.
+    pub lan: Option<SocketAddrV4>,
+}
+
+impl Addresses {
+    /// The address to use: IPv6 before IPv4, the LAN address never.
+    #[must_use]
+    pub fn preferred(&self) -> Option<SocketAddr> {
+        self.v6.map(SocketAddr::V6).or(self.v4.map(SocketAddr::V4))
+    }
+
+    /// Sets the address of the class that `address` belongs to.
+    pub fn set(&mut self, address: SocketAddr) {
+        match address {
+            SocketAddr::V4(v4) => self.v4 = Some(v4),
+            SocketAddr::V6(v6) => self.v6 = Some(v6),
+        }
+    }
+
+    /// All of them: IPv4, LAN, IPv6.
+    pub fn iter(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        [self.v4.map(SocketAddr::V4), self.lan.map(SocketAddr::V4), self.v6.map(SocketAddr::V6)].into_iter().flatten()
+    }
+
+    /// Whether one of them is `address`.
+    #[must_use]
+    pub fn contains(&self, address: SocketAddr) -> bool {
+        self.iter().any(|own| own == address)
+    }
+
+    /// Takes over every address that `newer` has.
+    pub fn update(&mut self, newer: &Self) {
+        self.v6 = newer.v6.or(self.v6);
+        self.v4 = newer.v4.or(self.v4);
+        self.lan = newer.lan.or(self.lan);
+    }
+}
+
+/// What the graph knows of a peer: its key, its addresses and when it was last heard.
+#[derive(Clone, Debug)]
+pub struct PeerRecord {
+    pub(super) key: PublicKey,
+    pub(super) addresses: Addresses,
+    pub(super) new_style: bool,
+    pub(super) created: Time,
+    pub(super) last_response: Option<Time>,
+    pub(super) pings: SmallVec<[Duration; PINGS]>,
+    pub(super) services: SmallVec<[CommunityId; 2]>,
+}
+
+impl PeerRecord {
+    /// A peer that is met now and was not heard of before.
+    #[must_use]
+    pub fn new(key: PublicKey, addresses: Addresses, now: Time) -> Self {
+        Self {
+            key,
+            addresses,
+            new_style: false,
+            created: now,
+            last_response: None,
+            pings: SmallVec::new(),
+            services: SmallVec::new(),
+        }
+    }
+
+    /// The public key.
+    #[must_use]
+    pub const fn key(&self) -> &PublicKey {
+        &self.key
+    }
+
+    /// The member id.
+    #[must_use]
+    pub fn mid(&self) -> Mid {
+        self.key.mid()
+    }
+
+    /// The addresses of all classes.
+    #[must_use]
+    pub const fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Whether the peer understands new-style introductions (ids 231 to 234).
+    #[must_use]
+    pub const fn new_style(&self) -> bool {
+        self.new_style
+    }
+
+    /// Says whether the peer understands new-style introductions.
+    pub fn set_new_style(&mut self, new_style: bool) {
+        self.new_style = new_style;
+    }
+
+    /// When the peer was met.
+    #[must_use]
+    pub const fn created(&self) -> Time {
+        self.created
+    }
+
+    /// When a packet last came from one of its addresses; `None` if that never happened since it was verified.
+    #[must_use]
+    pub const fn last_response(&self) -> Option<Time> {
+        self.last_response
+    }
+
+    /// The communities that the peer is known to serve, at most [`Limits::services_per_peer`](super::Limits).
+    #[must_use]
+    pub fn services(&self) -> &[CommunityId] {
+        &self.services
+    }
+
+    /// The last round trip times, oldest first, at most five.
+    #[must_use]
+    pub fn pings(&self) -> &[Duration] {
+        &self.pings
+    }
+
+    /// Remembers a measured round trip.
+    pub fn add_ping(&mut self, round_trip: Duration) {
+        if self.pings.len() == PINGS {
+            self.pings.remove(0);
+        }
+        self.pings.push(round_trip);
+    }
+
+    /// The peer as handlers get it; `None` while no address but a claimed LAN address is known.
+    #[must_use]
+    pub fn peer(&self) -> Option<Peer> {
+        Some(Peer::new(self.key.clone(), self.addresses.preferred()?))
+    }
+}

@@ -1,0 +1,402 @@
+//! The node: communities, their peers and their tasks, without any I/O.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    task::Waker,
+    time::Duration,
+};
+
+use std::cell::RefCell;
+
+use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Verifier};
+use ipv8_wire::CommunityId;
+use parking_lot::ReentrantMutex;
+use rand::{SeedableRng, rngs::StdRng};
+
+use crate::{
+    addresses::Interfaces,
+    bootstrap::Resolve,
+    community::{Community, OverlayConfig, OverlayId},
+    handle::{Handle, HandleError},
+    inbound::Inbound,
+    intro,
+    network::{Limits, Network},
+    outbox::Transmit,
+    routes::{RouteError, Routes},
+    state::{OverlayState, Parts, State},
+    stats::Stats,
+    strategy::{DEFAULT_TICK, Walkers},
+    tasks::{DriverWaker, Tasks},
+    time::Time,
+};
+
+/// Rounds of handlers and tasks within one turn; what is ready beyond them waits for the next turn.
+const ROUNDS_PER_TURN: usize = 32;
+
+/// Tells the time between turns, for handles that are used from outside. A driver hands it in; inside a turn the node
+/// uses the turn's own time.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// How a node is made.
+pub struct NodeConfig {
+    /// The key of communities that bring none of their own.
+    pub key: PrivateKey,
+    /// Where all randomness of the node comes from. A node on real sockets needs a secret one from the operating system.
+    pub seed: [u8; 32],
+    /// The time since 1970 at [`Time::ZERO`].
+    pub unix_origin: Duration,
+    /// The time between turns; without it, handles use the time of the last turn.
+    pub clock: Option<Clock>,
+    /// What checks signatures.
+    pub verifier: Box<dyn Verifier>,
+    /// How large the tables of peers may become.
+    pub limits: Limits,
+    /// The time in which every strategy takes one step.
+    pub tick: Duration,
+}
+
+impl NodeConfig {
+    /// A node with this key and seed, and defaults for the rest.
+    #[must_use]
+    pub fn new(key: PrivateKey, seed: [u8; 32]) -> Self {
+        Self {
+            key,
+            seed,
+            unix_origin: Duration::ZERO,
+            clock: None,
+            verifier: Box::new(Sequential),
+            limits: Limits::default(),
+            tick: DEFAULT_TICK,
+        }
+    }
+}
+
+/// Why a community was not loaded.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// Its handlers contradict each other.
+    #[error(transparent)]
+    Routes(#[from] RouteError),
+    /// One with the same id is there.
+    #[error("a community with id {id} is loaded already, as {name}: a node can load an id once")]
+    Loaded {
+        /// The id.
+        id: CommunityId,
+        /// The one that is there.
+        name: &'static str,
+    },
+}
+
+/// What the node and its handles share.
+pub(crate) struct Shared {
+    /// Re-entrant, so that a handle that is used from inside a handler gets an error instead of a deadlock.
+    state: ReentrantMutex<RefCell<State>>,
+    tasks: Arc<Tasks>,
+    pub(crate) driver: Arc<DriverWaker>,
+    clock: Option<Clock>,
+}
+
+impl Shared {
+    /// Runs something with the state; `None` if this thread has it already.
+    pub(crate) fn with<R>(&self, run: impl FnOnce(&mut State) -> R) -> Option<R> {
+        let guard = self.state.lock();
+        let mut state = guard.try_borrow_mut().ok()?;
+        Some(run(&mut state))
+    }
+
+    /// The same from outside a turn: brings the time up to date, and tells the driver that there may be something to do.
+    pub(crate) fn with_now<R>(&self, run: impl FnOnce(&mut State) -> R) -> Option<R> {
+        let result = self.with(|state| {
+            if let Some(clock) = &self.clock {
+                state.now = state.now.max(clock());
+            }
+            run(state)
+        });
+        self.driver.wake();
+        result
+    }
+}
+
+/// A node of IPv8: it loads communities, takes in datagrams and time, and gives out datagrams and deadlines.
+///
+/// It performs no I/O and reads no clock. A driver calls, in a loop:
+/// 1. [`Node::handle`] with what arrived, or [`Node::poll`] when a deadline passed or the [waker](Node::set_waker) was
+///    called: one turn;
+/// 2. [`Node::poll_transmit`] until nothing is left, sending each datagram;
+/// 3. [`Node::poll_resolve`] until nothing is left, answering each with [`Node::resolved`] when it is known;
+/// 4. [`Node::next_deadline`], to wait for.
+///
+/// Cloning gives another reference to the same node.
+#[derive(Clone)]
+pub struct Node {
+    shared: Arc<Shared>,
+    key: PrivateKey,
+}
+
+impl Node {
+    /// A node without communities.
+    #[must_use]
+    pub fn new(config: NodeConfig) -> Self {
+        let driver = Arc::new(DriverWaker::default());
+        let tasks = Arc::new(Tasks::new(driver.clone()));
+        let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
+            state: ReentrantMutex::new(RefCell::new(State::new(Parts {
+                rng: StdRng::from_seed(config.seed),
+                unix_origin: config.unix_origin,
+                network: Network::new(config.limits),
+                inbound: Inbound::new(config.verifier),
+                walkers: Walkers::new(config.tick),
+                tasks: tasks.clone(),
+                shared: shared.clone(),
+            }))),
+            tasks,
+            driver,
+            clock: config.clock,
+        });
+        Self { shared, key: config.key }
+    }
+
+    // --- communities -------------------------------------------------------------------------------------------
+
+    /// Loads a community and calls its `started`.
+    ///
+    /// # Errors
+    /// If two of its handlers are for one message id, or a community with its id is loaded.
+    pub fn load<C: Community>(&self, config: impl Into<OverlayConfig<C>>) -> Result<Handle<C>, LoadError> {
+        let config = config.into();
+        let mut routes = Routes::<C>::new();
+        if !config.any_prefix {
+            intro::base_routes(&mut routes);
+        }
+        C::routes(&mut routes);
+        let (table, scheduled) = routes.finish()?;
+        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, mut bootstrappers } =
+            config;
+        let key = key.unwrap_or_else(|| self.key.clone());
+        self.shared
+            .with_now(|state| {
+                if state.overlay_of(id).is_some() {
+                    return Err(LoadError::Loaded { id, name: C::name() });
+                }
+                let own_mid = key.mid();
+                let overlay = state.insert_overlay(|overlay| OverlayState {
+                    id: overlay,
+                    community_id: id,
+                    prefix: ipv8_wire::Prefix::new(id),
+                    name: C::name(),
+                    type_id: std::any::TypeId::of::<C>(),
+                    key,
+                    max_peers,
+                    own_network: own_network.then(Network::default),
+                    routes: Arc::new(table),
+                    community: Some(Box::new(community)),
+                    bootstrappers: Vec::new(),
+                    callbacks: std::collections::BTreeMap::new(),
+                    next_callback: 0,
+                    names: std::collections::HashMap::new(),
+                    request_extra: Vec::new(),
+                    response_extra: Vec::new(),
+                });
+                if any_prefix {
+                    state.catch_all = Some(overlay);
+                }
+                state.enter(overlay, None, |community, cx| {
+                    cx.network_mut().blacklist_mid(own_mid);
+                    for bootstrapper in &mut bootstrappers {
+                        bootstrapper.started(cx);
+                    }
+                    cx.overlay.bootstrappers = bootstrappers;
+                    for (schedule, function) in scheduled {
+                        if let Err(error) = cx.schedule_erased(schedule, function) {
+                            tracing::error!(community = cx.name(), %error, "a task of Community::routes was left out");
+                        }
+                    }
+                    community.started(cx);
+                });
+                for (strategy, target) in strategies {
+                    state.walkers.add(overlay, strategy, target);
+                }
+                state.arm_walk();
+                state.run_hooks();
+                Ok(Handle::new(Arc::downgrade(&self.shared), overlay))
+            })
+            .unwrap_or(Err(LoadError::Loaded { id, name: "a handler that is running" }))
+    }
+
+    /// A handle to a loaded community of this type, the first if there are several.
+    #[must_use]
+    pub fn find<C: Community>(&self) -> Option<Handle<C>> {
+        let overlay = self.shared.with(|state| state.overlay_of_type(std::any::TypeId::of::<C>()))??;
+        Some(Handle::new(Arc::downgrade(&self.shared), overlay))
+    }
+
+    /// Unloads a community while others go on: its tasks end, its requests fail, its messages are dropped as unknown.
+    ///
+    /// # Errors
+    /// If it is not loaded, or a handler is running on this thread.
+    pub fn unload<C: Community>(&self, handle: &Handle<C>) -> Result<(), HandleError> {
+        self.unload_id(handle.overlay_id())
+    }
+
+    /// Unloads all communities. The driver should go on until their last words are sent.
+    pub fn unload_all(&self) {
+        for overlay in self.shared.with(|state| state.overlays()).into_iter().flatten() {
+            // It may have been unloaded by another one's last words.
+            let _ = self.unload_id(overlay);
+        }
+    }
+
+    fn unload_id(&self, overlay: OverlayId) -> Result<(), HandleError> {
+        match self.shared.with_now(|state| state.remove_overlay(overlay)) {
+            None => Err(HandleError::Reentrant),
+            Some(false) => Err(HandleError::Unloaded),
+            Some(true) => {
+                self.shared.tasks.bury();
+                Ok(())
+            }
+        }
+    }
+
+    /// The public key of communities that bring none of their own.
+    #[must_use]
+    pub fn key(&self) -> &PublicKey {
+        self.key.public()
+    }
+
+    // --- the driver's side -------------------------------------------------------------------------------------
+
+    /// Tells the node what was bound and which addresses the machine has.
+    pub fn set_interfaces(&self, interfaces: Interfaces) {
+        self.shared.with_now(|state| state.own.set(interfaces));
+    }
+
+    /// Registers what to wake when a turn is due before the next deadline, because a handle was used from outside.
+    pub fn set_waker(&self, waker: &Waker) {
+        self.shared.driver.register(waker);
+        if self.shared.driver.is_pending() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether a turn is due before the next deadline.
+    #[must_use]
+    pub fn needs_turn(&self) -> bool {
+        self.shared.driver.is_pending()
+    }
+
+    /// One turn: takes in datagrams, in order, serves what is due, and polls tasks until none is ready.
+    pub fn handle<'a>(&self, now: Time, datagrams: impl IntoIterator<Item = (SocketAddr, &'a [u8])>) {
+        let batch: Vec<_> = datagrams.into_iter().collect();
+        self.turn(now, &batch);
+    }
+
+    /// One turn without datagrams: after a deadline passed or the waker was called.
+    pub fn poll(&self, now: Time) {
+        self.turn(now, &[]);
+    }
+
+    fn turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
+        self.shared.driver.turn(|| self.run_turn(now, batch));
+    }
+
+    fn run_turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
+        let shared = &*self.shared;
+        shared.with(|state| {
+            state.now = state.now.max(now);
+            state.stats.turns += 1;
+            if !batch.is_empty() {
+                state.receive(batch);
+            }
+        });
+        let mut ended = Vec::new();
+        shared.driver.take();
+        for _ in 0..ROUNDS_PER_TURN {
+            shared.with(State::run_timers);
+            if shared.tasks.has_work() {
+                let panics = shared.tasks.run(&mut ended);
+                shared.with(|state| {
+                    state.stats.panics += u64::try_from(panics).unwrap_or(u64::MAX);
+                    state.tasks_ended(&ended);
+                });
+                ended.clear();
+            }
+            shared.with(|state| state.run_hooks());
+            // A handle that a task used asked for a turn, which this is.
+            let more = shared.driver.take()
+                || shared.tasks.has_work()
+                || shared.with(|state| state.timers.next().is_some_and(|at| at <= state.now)).unwrap_or(false);
+            if !more {
+                break;
+            }
+        }
+        shared.with(|state| {
+            let State { outbox, stats, .. } = state;
+            outbox.flush(stats);
+        });
+    }
+
+    /// The next datagram to send.
+    #[must_use]
+    pub fn poll_transmit(&self) -> Option<Transmit> {
+        self.shared.with(|state| {
+            let transmit = state.outbox.pop()?;
+            state.stats.sent += 1;
+            state.stats.sent_bytes += u64::try_from(transmit.bytes.len()).unwrap_or(u64::MAX);
+            Some(transmit)
+        })?
+    }
+
+    /// Takes all datagrams that wait, in order; cheaper than one [`Node::poll_transmit`] for each.
+    pub fn drain_transmits(&self, into: &mut Vec<Transmit>) {
+        self.shared.with(|state| {
+            while let Some(transmit) = state.outbox.pop() {
+                state.stats.sent += 1;
+                state.stats.sent_bytes += u64::try_from(transmit.bytes.len()).unwrap_or(u64::MAX);
+                into.push(transmit);
+            }
+        });
+    }
+
+    /// The next host name to resolve.
+    #[must_use]
+    pub fn poll_resolve(&self) -> Option<Resolve> {
+        self.shared.with(State::pop_resolve)?
+    }
+
+    /// Answers a [`Resolve`]; no addresses if the name could not be resolved.
+    pub fn resolved(&self, resolve: &Resolve, addresses: &[SocketAddr]) {
+        self.shared.with_now(|state| state.resolved(resolve, addresses));
+    }
+
+    /// When the next turn is due if nothing arrives; `None` while there is nothing to wait for.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.shared.with(|state| state.timers.next())?
+    }
+
+    // --- looking in --------------------------------------------------------------------------------------------
+
+    /// What the node counted.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.with(|state| state.stats.clone()).unwrap_or_default()
+    }
+
+    /// Looks at the graph that communities share.
+    pub fn network<R>(&self, look: impl FnOnce(&Network) -> R) -> Option<R> {
+        self.shared.with(|state| look(&state.network))
+    }
+
+    /// Tasks and requests that are under way.
+    #[must_use]
+    pub fn pending(&self) -> (usize, usize) {
+        (self.shared.tasks.len(), self.shared.with(|state| state.requests.len()).unwrap_or(0))
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("mid", &self.key.mid()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! What the node sends: unsigned bytes until the turn ends, then signed datagrams for the driver.
+
+use std::{collections::VecDeque, net::SocketAddr};
+
+use ipv8_crypto::PrivateKey;
+use ipv8_wire::{Outgoing, WriteError, Writer};
+
+use crate::stats::{DropReason, Stats};
+
+/// The largest UDP payload over IPv4.
+pub const MAX_DATAGRAM: usize = 65_507;
+
+/// The most datagrams that wait for the driver; what comes on top is dropped and counted, as UDP would.
+const MOST_WAITING: usize = 65_536;
+
+/// Room for most messages, so that their buffers need not grow.
+const USUAL_SIZE: usize = 256;
+
+/// A datagram to send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transmit {
+    /// To whom.
+    pub to: SocketAddr,
+    /// The whole payload of the datagram.
+    pub bytes: Vec<u8>,
+}
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The message cannot be written.
+    #[error("the message cannot be written: {0}")]
+    Write(#[from] WriteError),
+    /// The datagram would be larger than UDP allows.
+    #[error("the datagram would have {size} bytes, more than UDP's {MAX_DATAGRAM}: send it in parts")]
+    TooLarge {
+        /// Its size with header and signature.
+        size: usize,
+    },
+    /// 0.0.0.0, port 0 or the like.
+    #[error("{0} is no address to send to")]
+    NoAddress(SocketAddr),
+    /// The driver is behind.
+    #[error("{MOST_WAITING} datagrams wait to be sent already")]
+    QueueFull,
+    /// The key could not sign.
+    #[error("the message could not be signed")]
+    Sign,
+}
+
+impl SendError {
+    pub(crate) const fn reason(&self) -> DropReason {
+        match self {
+            Self::Write(_) | Self::TooLarge { .. } | Self::Sign => DropReason::TooLarge,
+            Self::NoAddress(_) => DropReason::NoAddress,
+            Self::QueueFull => DropReason::QueueFull,
+        }
+    }
+}
+
+/// Writes a packet up to its signature.
+pub(crate) fn write_packet<M: Outgoing>(
+    prefix: &[u8],
+    key: &PrivateKey,
+    global_time: Option<u64>,
+    message: &M,
+) -> Result<Vec<u8>, SendError> {
+    let mut w = Writer::with_capacity(USUAL_SIZE);
+    w.put(prefix);
+    w.u8(M::ID);
+    let mut signature = 0;
+    if M::SIGNED {
+        let public = key.public();
+        let key = public.as_bytes();
+        w.u16(u16::try_from(key.len()).map_err(|_| SendError::TooLarge { size: key.len() })?);
+        w.put(key);
+        signature = public.signature_len();
+    }
+    if let Some(global_time) = global_time {
+        w.u64(global_time);
+    }
+    message.write_fields(&mut w)?;
+    let size = w.len() + signature;
+    if size > MAX_DATAGRAM {
+        return Err(SendError::TooLarge { size });
+    }
+    Ok(w.into_vec())
+}
+
+/// Appends the signature over everything before it.
+pub(crate) fn sign(key: &PrivateKey, bytes: &mut Vec<u8>) -> Result<(), SendError> {
+    let signature = key.sign(bytes).map_err(|_| SendError::Sign)?;
+    bytes.extend_from_slice(signature.as_ref());
+    Ok(())
+}
+
+struct Unsigned {
+    to: SocketAddr,
+    bytes: Vec<u8>,
+    signer: Option<PrivateKey>,
+}
+
+/// The two queues of what is sent.
+#[derive(Default)]
+pub(crate) struct Outbox {
+    unsigned: Vec<Unsigned>,
+    ready: VecDeque<Transmit>,
+}
+
+impl Outbox {
+    /// Queues bytes, to be signed when the turn ends if a signer is given.
+    pub(crate) fn push(&mut self, to: SocketAddr, bytes: Vec<u8>, signer: Option<PrivateKey>) -> Result<(), SendError> {
+        if to.port() == 0 || to.ip().is_unspecified() {
+            return Err(SendError::NoAddress(to));
+        }
+        if self.unsigned.len() + self.ready.len() >= MOST_WAITING {
+            return Err(SendError::QueueFull);
+        }
+        self.unsigned.push(Unsigned { to, bytes, signer });
+        Ok(())
+    }
+
+    /// Signs what waits and makes it ready for the driver, in the order in which it was sent.
+    pub(crate) fn flush(&mut self, stats: &mut Stats) {
+        for Unsigned { to, mut bytes, signer } in self.unsigned.drain(..) {
+            if let Some(key) = signer {
+                if sign(&key, &mut bytes).is_err() {
+                    stats.drop(DropReason::TooLarge);
+                    continue;
+                }
+                stats.signed += 1;
+            }
+            self.ready.push_back(Transmit { to, bytes });
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Transmit> {
+        self.ready.pop_front()
+    }
+}

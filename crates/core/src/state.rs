@@ -1,0 +1,460 @@
+//! Everything a node knows, behind one lock.
+
+use std::{
+    any::TypeId,
+    collections::{BTreeMap, HashMap, VecDeque},
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use ipv8_crypto::{Mid, PrivateKey};
+use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix, VERSION};
+use rand::rngs::StdRng;
+
+use crate::{
+    addresses::OwnAddresses,
+    bootstrap::{Bootstrapper, Resolve},
+    community::{Erased, MaxPeers, OverlayId},
+    context::{Context, Received},
+    inbound::{Accepted, Inbound},
+    network::{Network, NetworkEvent},
+    node::Shared,
+    outbox::Outbox,
+    request::{RequestError, Requests},
+    routes::RouteTable,
+    schedule::{Callback, CallbackId, TaskKind, TaskRef},
+    stats::{DropReason, Stats},
+    strategy::Walkers,
+    tasks::{TaskId, Tasks, panic_text},
+    time::Time,
+    timers::{Timer, Timers},
+};
+
+/// Names that may wait to be resolved; a bootstrapper asks for a handful.
+const MOST_RESOLVES: usize = 256;
+
+/// Rounds of hooks that a change of the network may set off before the rest waits for the next turn.
+const HOOK_ROUNDS: usize = 16;
+
+/// Timers that one turn serves.
+const TIMERS_PER_TURN: usize = 10_000;
+
+/// One overlay that is loaded.
+pub(crate) struct OverlayState {
+    pub(crate) id: OverlayId,
+    pub(crate) community_id: CommunityId,
+    pub(crate) prefix: Prefix,
+    pub(crate) name: &'static str,
+    pub(crate) type_id: TypeId,
+    pub(crate) key: PrivateKey,
+    pub(crate) max_peers: MaxPeers,
+    pub(crate) own_network: Option<Network>,
+    pub(crate) routes: Arc<RouteTable>,
+    /// `None` while one of its methods runs.
+    pub(crate) community: Option<Box<dyn Erased>>,
+    pub(crate) bootstrappers: Vec<Box<dyn Bootstrapper>>,
+    pub(crate) callbacks: BTreeMap<CallbackId, Callback>,
+    pub(crate) next_callback: u64,
+    pub(crate) names: HashMap<Arc<str>, TaskRef>,
+    pub(crate) request_extra: Vec<u8>,
+    pub(crate) response_extra: Vec<u8>,
+}
+
+/// A place for an overlay; places are used again, with another generation.
+#[derive(Default)]
+struct Place {
+    generation: u32,
+    overlay: Option<Box<OverlayState>>,
+}
+
+/// The state of a node.
+pub(crate) struct State {
+    pub(crate) now: Time,
+    pub(crate) unix_origin: Duration,
+    pub(crate) rng: StdRng,
+    pub(crate) network: Network,
+    pub(crate) own: OwnAddresses,
+    pub(crate) outbox: Outbox,
+    pub(crate) timers: Timers,
+    pub(crate) walkers: Walkers,
+    pub(crate) requests: Requests,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) stats: Stats,
+    pub(crate) shared: Weak<Shared>,
+    /// The Lamport time of each key (`protocol.md` section 1).
+    pub(crate) clocks: HashMap<Mid, u64>,
+    /// Community id and key of every overlay, for those that look at all of them.
+    pub(crate) directory: BTreeMap<OverlayId, (CommunityId, PrivateKey)>,
+    /// The overlay that gets the packets of ids that no other has.
+    pub(crate) catch_all: Option<OverlayId>,
+    inbound: Inbound,
+    places: Vec<Place>,
+    by_prefix: HashMap<[u8; PREFIX_LEN], OverlayId>,
+    resolves: VecDeque<Resolve>,
+}
+
+/// What a [`State`] is made of.
+pub(crate) struct Parts {
+    pub(crate) rng: StdRng,
+    pub(crate) unix_origin: Duration,
+    pub(crate) network: Network,
+    pub(crate) inbound: Inbound,
+    pub(crate) walkers: Walkers,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) shared: Weak<Shared>,
+}
+
+impl State {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            now: Time::ZERO,
+            unix_origin: parts.unix_origin,
+            rng: parts.rng,
+            network: parts.network,
+            own: OwnAddresses::default(),
+            outbox: Outbox::default(),
+            timers: Timers::default(),
+            walkers: parts.walkers,
+            requests: Requests::default(),
+            tasks: parts.tasks,
+            stats: Stats::default(),
+            shared: parts.shared,
+            clocks: HashMap::new(),
+            directory: BTreeMap::new(),
+            catch_all: None,
+            inbound: parts.inbound,
+            places: Vec::new(),
+            by_prefix: HashMap::new(),
+            resolves: VecDeque::new(),
+        }
+    }
+
+    // --- overlays ----------------------------------------------------------------------------------------------
+
+    pub(crate) fn overlay_of(&self, community_id: CommunityId) -> Option<OverlayId> {
+        self.by_prefix.get(Prefix::new(community_id).as_bytes()).copied()
+    }
+
+    pub(crate) fn overlay_of_type(&self, type_id: TypeId) -> Option<OverlayId> {
+        self.places.iter().filter_map(|place| place.overlay.as_ref()).find(|o| o.type_id == type_id).map(|o| o.id)
+    }
+
+    /// Puts an overlay in place; `make` gets the id that it will have.
+    pub(crate) fn insert_overlay(&mut self, make: impl FnOnce(OverlayId) -> OverlayState) -> OverlayId {
+        let index = self.places.iter().position(|place| place.overlay.is_none()).unwrap_or_else(|| {
+            self.places.push(Place::default());
+            self.places.len() - 1
+        });
+        let generation = self.places.get(index).map_or(0, |place| place.generation);
+        let id = OverlayId { index: u32::try_from(index).unwrap_or(u32::MAX), generation };
+        let overlay = make(id);
+        self.by_prefix.insert(*overlay.prefix.as_bytes(), id);
+        self.directory.insert(id, (overlay.community_id, overlay.key.clone()));
+        self.network.blacklist_mid(overlay.key.mid());
+        if let Some(place) = self.places.get_mut(index) {
+            place.overlay = Some(Box::new(overlay));
+        }
+        id
+    }
+
+    /// Takes an overlay out with everything that is its.
+    pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> bool {
+        self.enter(id, None, |community, cx| community.stopping(cx));
+        let Some(overlay) = self.place(id).and_then(|place| {
+            place.generation = place.generation.wrapping_add(1);
+            place.overlay.take()
+        }) else {
+            return false;
+        };
+        self.by_prefix.remove(overlay.prefix.as_bytes());
+        self.directory.remove(&id);
+        self.catch_all = self.catch_all.filter(|other| *other != id);
+        self.walkers.remove_overlay(id);
+        for timer in overlay.callbacks.values().filter_map(|callback| callback.timer) {
+            self.timers.cancel(timer);
+        }
+        self.tasks.cancel_overlay(id);
+        for pending in self.requests.take_overlay(id) {
+            self.timers.cancel(pending.timer);
+            pending.slot.fill(Err(RequestError::Unloaded));
+        }
+        true
+    }
+
+    pub(crate) fn overlays(&self) -> impl Iterator<Item = OverlayId> + use<> {
+        let ids: Vec<_> = self.directory.keys().copied().collect();
+        ids.into_iter()
+    }
+
+    pub(crate) fn is_loaded(&self, id: OverlayId) -> bool {
+        self.directory.contains_key(&id)
+    }
+
+    fn place(&mut self, id: OverlayId) -> Option<&mut Place> {
+        let index = usize::try_from(id.index).ok()?;
+        self.places.get_mut(index).filter(|place| place.generation == id.generation)
+    }
+
+    /// Runs something inside an overlay. A panic is logged and the overlay goes on. `None` if the overlay is not there,
+    /// or panicked.
+    pub(crate) fn enter<R>(
+        &mut self,
+        id: OverlayId,
+        received: Option<&Received<'_>>,
+        run: impl FnOnce(&mut dyn Erased, &mut Context<'_>) -> R,
+    ) -> Option<R> {
+        let mut overlay = self.place(id)?.overlay.take()?;
+        let outcome = overlay.community.take().map(|mut community| {
+            let mut cx = Context { state: self, overlay: &mut overlay, received };
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(community.as_mut(), &mut cx)));
+            overlay.community = Some(community);
+            outcome
+        });
+        let name = overlay.name;
+        if let Some(place) = self.place(id) {
+            place.overlay = Some(overlay);
+        }
+        match outcome? {
+            Ok(result) => Some(result),
+            Err(panic) => {
+                self.stats.panics += 1;
+                tracing::error!(
+                    community = name,
+                    message = received.map(Received::message_id),
+                    panic = panic_text(&*panic),
+                    "a handler panicked; the node goes on"
+                );
+                None
+            }
+        }
+    }
+
+    /// Tells communities of peers that came and went, until nothing is left to tell.
+    pub(crate) fn run_hooks(&mut self) {
+        for _ in 0..HOOK_ROUNDS {
+            let mut events: Vec<(Option<OverlayId>, NetworkEvent)> = Vec::new();
+            if self.network.has_events() {
+                events.extend(self.network.take_events().into_iter().map(|event| (None, event)));
+            }
+            for place in &mut self.places {
+                if let Some(overlay) = &mut place.overlay
+                    && let Some(network) = &mut overlay.own_network
+                    && network.has_events()
+                {
+                    events.extend(network.take_events().into_iter().map(|event| (Some(overlay.id), event)));
+                }
+            }
+            if events.is_empty() {
+                return;
+            }
+            for (owner, event) in events {
+                let (peer, service, added) = match event {
+                    NetworkEvent::Added { peer, service } => (peer, service, true),
+                    NetworkEvent::Removed { peer, service } => (peer, service, false),
+                };
+                let Some(id) = owner.or_else(|| self.overlay_of(service)) else {
+                    continue;
+                };
+                self.enter(id, None, |community, cx| {
+                    // An overlay with a network of its own hears of that one only.
+                    if cx.community_id() != service || (owner.is_none() && cx.overlay.own_network.is_some()) {
+                    } else if added {
+                        community.peer_added(cx, &peer);
+                    } else {
+                        community.peer_removed(cx, &peer);
+                    }
+                });
+            }
+        }
+    }
+
+    // --- the way in --------------------------------------------------------------------------------------------
+
+    /// Takes in a batch of datagrams, in order.
+    pub(crate) fn receive(&mut self, batch: &[(SocketAddr, &[u8])]) {
+        let mut accepted = Vec::with_capacity(batch.len());
+        for (source, datagram) in batch {
+            self.stats.received += 1;
+            self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
+            match self.accept(*source, datagram) {
+                Ok(packet) => accepted.push(packet),
+                Err(reason) => self.drop_datagram(*source, datagram, reason),
+            }
+        }
+        let (verdicts, checked) = self.inbound.verify(&accepted);
+        self.stats.verified += checked;
+        for (packet, holds) in accepted.iter().zip(verdicts) {
+            self.deliver(packet, holds);
+            self.run_hooks();
+        }
+    }
+
+    fn accept<'a>(&mut self, source: SocketAddr, datagram: &'a [u8]) -> Result<Accepted<'a>, DropReason> {
+        self.network.heard(source, self.now);
+        let prefix = datagram.first_chunk::<PREFIX_LEN>().ok_or(DropReason::Prefix)?;
+        let others = self.catch_all.as_ref().filter(|_| prefix.starts_with(&[0, VERSION]));
+        let id = *self.by_prefix.get(prefix).or(others).ok_or(DropReason::Prefix)?;
+        let now = self.now;
+        let overlay = self.place(id).and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
+        if let Some(network) = &mut overlay.own_network {
+            network.heard(source, now);
+        }
+        let routes = overlay.routes.clone();
+        self.inbound.accept(id, &routes, source, datagram)
+    }
+
+    fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
+        let Some(overlay) = self.place(packet.overlay).and_then(|place| place.overlay.as_mut()) else {
+            return;
+        };
+        let routes = overlay.routes.clone();
+        let Some(route) = routes.get(packet.id) else {
+            return;
+        };
+        if !holds {
+            // The reference reads before it verifies, so a packet with both faults counts as one of bad format.
+            let readable = (route.check)(packet.payload).is_ok();
+            let reason = if readable { DropReason::Signature } else { DropReason::Format };
+            self.drop_datagram(packet.source, packet.datagram, reason);
+            return;
+        }
+        let received = Received { packet };
+        let outcome = self.enter(packet.overlay, Some(&received), |community, cx| {
+            (route.dispatch)(community.as_any_mut(), cx, &received)
+        });
+        match outcome {
+            Some(Err(error)) => {
+                tracing::debug!(%error, message = route.name, source = %packet.source, "cannot be read");
+                self.drop_datagram(packet.source, packet.datagram, DropReason::Format);
+            }
+            _ => self.stats.delivered += 1,
+        }
+    }
+
+    fn drop_datagram(&mut self, source: SocketAddr, datagram: &[u8], reason: DropReason) {
+        self.stats.drop(reason);
+        tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
+    }
+
+    // --- timers ------------------------------------------------------------------------------------------------
+
+    /// Serves what is due, in the order of time.
+    pub(crate) fn run_timers(&mut self) {
+        for _ in 0..TIMERS_PER_TURN {
+            match self.timers.pop_due(self.now) {
+                None => return,
+                Some(Timer::Wake(waker)) => waker.wake(),
+                Some(Timer::Callback(overlay, id)) => self.run_callback(overlay, id),
+                Some(Timer::Walk) => self.walk(),
+                Some(Timer::RequestTimeout(key)) => {
+                    if let Some(pending) = self.requests.take(&key) {
+                        self.stats.timeouts += 1;
+                        pending.slot.fill(Err(RequestError::TimedOut(pending.timeout)));
+                    }
+                }
+            }
+            self.run_hooks();
+        }
+    }
+
+    fn run_callback(&mut self, overlay: OverlayId, id: CallbackId) {
+        let now = self.now;
+        let function = self.place(overlay).and_then(|place| place.overlay.as_mut()).and_then(|overlay| {
+            let callback = overlay.callbacks.get_mut(&id)?;
+            callback.timer = None;
+            callback.function.take()
+        });
+        let Some(mut function) = function else { return };
+        self.enter(overlay, None, |community, cx| function(community.as_any_mut(), cx));
+        let Some(state) = self.place(overlay).and_then(|place| place.overlay.as_mut()) else {
+            return;
+        };
+        // Gone if it cancelled itself.
+        let Some(callback) = state.callbacks.get_mut(&id) else {
+            return;
+        };
+        match callback.period {
+            None => {
+                let name = callback.name.clone();
+                state.callbacks.remove(&id);
+                if let Some(name) = name
+                    && state.names.get(&name) == Some(&TaskRef(TaskKind::Callback(id)))
+                {
+                    state.names.remove(&name);
+                }
+            }
+            Some(period) => {
+                callback.function = Some(function);
+                // On the beat that was set; beats that were missed are skipped.
+                let next = callback.due + period;
+                callback.due = if next > now { next } else { now + period };
+                let due = callback.due;
+                let timer = self.timers.set(due, Timer::Callback(overlay, id));
+                if let Some(callback) = self
+                    .place(overlay)
+                    .and_then(|place| place.overlay.as_mut())
+                    .and_then(|overlay| overlay.callbacks.get_mut(&id))
+                {
+                    callback.timer = Some(timer);
+                }
+            }
+        }
+    }
+
+    /// Sets the walk timer if there are strategies and it is not set.
+    pub(crate) fn arm_walk(&mut self) {
+        if self.walkers.arm() {
+            self.timers.set(self.now, Timer::Walk);
+        }
+    }
+
+    /// Lets the strategy whose turn it is take its step.
+    fn walk(&mut self) {
+        self.walkers.disarm();
+        if let Some(mut step) = self.walkers.begin() {
+            self.enter(step.overlay, None, |_, cx| {
+                if step.is_due(cx.peer_count()) {
+                    step.strategy.step(cx);
+                }
+            });
+            self.walkers.end(step);
+        }
+        if self.walkers.arm() {
+            self.timers.set(self.walkers.after(self.now), Timer::Walk);
+        }
+    }
+
+    // --- tasks, names to resolve --------------------------------------------------------------------------------
+
+    /// Frees the names of tasks that ended.
+    pub(crate) fn tasks_ended(&mut self, ended: &[(OverlayId, TaskId)]) {
+        for (overlay, id) in ended {
+            if let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())
+                && !overlay.names.is_empty()
+            {
+                overlay.names.retain(|_, task| task.0 != TaskKind::Future(*id));
+            }
+        }
+    }
+
+    pub(crate) fn ask_to_resolve(&mut self, resolve: Resolve) {
+        if self.resolves.len() < MOST_RESOLVES && !self.resolves.contains(&resolve) {
+            self.resolves.push_back(resolve);
+        }
+    }
+
+    pub(crate) fn pop_resolve(&mut self) -> Option<Resolve> {
+        self.resolves.pop_front()
+    }
+
+    pub(crate) fn resolved(&mut self, resolve: &Resolve, addresses: &[SocketAddr]) {
+        self.enter(resolve.overlay, None, |_, cx| {
+            cx.with_bootstrappers(|bootstrapper, cx| {
+                bootstrapper.resolved(cx, &resolve.host, resolve.port, addresses);
+            });
+        });
+        self.run_hooks();
+    }
+}

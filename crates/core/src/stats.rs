@@ -1,0 +1,114 @@
+//! Counters: what came, what went, and what was dropped why.
+
+/// Why a datagram or a message was dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum DropReason {
+    /// Not a packet of a community that is loaded here: too short, another version, another community.
+    Prefix,
+    /// Ends after the prefix.
+    NoMessageId,
+    /// A message id without handler.
+    UnknownMessage,
+    /// A message id that earlier generations of the protocol used.
+    DeprecatedMessage,
+    /// The message cannot be read.
+    Format,
+    /// The public key cannot be read.
+    PublicKey,
+    /// The signature does not hold.
+    Signature,
+    /// The community has as many peers as it takes.
+    PeerLimit,
+    /// An answer that nobody waits for: late, repeated, or from another peer than the one asked.
+    Unsolicited,
+    /// A queue of ours was full.
+    QueueFull,
+    /// There is no address to send it to, or the address cannot be one.
+    NoAddress,
+    /// A message of ours cannot be written: it is too large for a datagram or for one of its own length fields.
+    TooLarge,
+}
+
+impl DropReason {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 12] = [
+        Self::Prefix,
+        Self::NoMessageId,
+        Self::UnknownMessage,
+        Self::DeprecatedMessage,
+        Self::Format,
+        Self::PublicKey,
+        Self::Signature,
+        Self::PeerLimit,
+        Self::Unsolicited,
+        Self::QueueFull,
+        Self::NoAddress,
+        Self::TooLarge,
+    ];
+
+    /// The reason in words, as in logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prefix => "prefix",
+            Self::NoMessageId => "no message id",
+            Self::UnknownMessage => "unknown message",
+            Self::DeprecatedMessage => "deprecated message",
+            Self::Format => "format",
+            Self::PublicKey => "public key",
+            Self::Signature => "signature",
+            Self::PeerLimit => "peer limit",
+            Self::Unsolicited => "unsolicited",
+            Self::QueueFull => "queue full",
+            Self::NoAddress => "no address",
+            Self::TooLarge => "too large",
+        }
+    }
+}
+
+/// What a node counted since it was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Datagrams handed in by the driver.
+    pub received: u64,
+    /// Their bytes, without headers of lower layers.
+    pub received_bytes: u64,
+    /// Messages that reached a handler.
+    pub delivered: u64,
+    /// Datagrams handed to the driver.
+    pub sent: u64,
+    /// Their bytes, without headers of lower layers.
+    pub sent_bytes: u64,
+    /// Signatures checked.
+    pub verified: u64,
+    /// Signatures made.
+    pub signed: u64,
+    /// Handlers, scheduled functions and tasks that panicked.
+    pub panics: u64,
+    /// Requests that ended without an answer.
+    pub timeouts: u64,
+    /// Turns taken.
+    pub turns: u64,
+    dropped: [u64; DropReason::ALL.len()],
+}
+
+impl Stats {
+    /// How many were dropped for a reason.
+    #[must_use]
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped.get(usize::from(reason as u8)).copied().unwrap_or(0)
+    }
+
+    /// How many were dropped in all.
+    #[must_use]
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    pub(crate) fn drop(&mut self, reason: DropReason) {
+        if let Some(count) = self.dropped.get_mut(usize::from(reason as u8)) {
+            *count += 1;
+        }
+    }
+}
