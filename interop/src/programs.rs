@@ -13,9 +13,7 @@ pub fn python() -> Option<PathBuf> {
     match env::var_os("IPV8_PYTHON") {
         Some(path) if !path.is_empty() => Some(path.into()),
         _ => {
-            skip(
-                "IPV8_PYTHON is unset: run `cargo xtask test`, or point it at a Python with pyipv8 3.2.1",
-            );
+            skip("IPV8_PYTHON is unset: run `cargo xtask test`, or point it at a Python with pyipv8 3.2.1");
             None
         }
     }
@@ -24,11 +22,7 @@ pub fn python() -> Option<PathBuf> {
 /// A command that runs a peer of the reference, `interop/peers/NAME`.
 pub fn script(python: &Path, name: &str) -> Command {
     let mut command = Command::new(python);
-    command.arg(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("peers")
-            .join(name),
-    );
+    command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name));
     command
 }
 
@@ -44,10 +38,7 @@ pub fn example(name: &str) -> Option<Command> {
 
 /// Prints `skipped: REASON`, past the test runner, which swallows what passing tests print.
 pub fn skip(reason: &str) {
-    let test = std::thread::current()
-        .name()
-        .map(str::to_owned)
-        .unwrap_or_default();
+    let test = std::thread::current().name().map(str::to_owned).unwrap_or_default();
     // Nowhere is left to report a broken standard error to.
     let _ = writeln!(io::stderr(), "skipped: {test}: {reason}");
 }
@@ -74,16 +65,11 @@ fn release(name: &str) -> Option<Command> {
         } else {
             directory
         };
-        let path = profile
-            .parent()?
-            .join("release")
-            .join(format!("{name}{}", env::consts::EXE_SUFFIX));
+        let path = profile.parent()?.join("release").join(format!("{name}{}", env::consts::EXE_SUFFIX));
         path.is_file().then_some(path)
     });
     if found.is_none() {
-        skip(&format!(
-            "the release build of {name} is not there: run `cargo xtask test`, which builds it first"
-        ));
+        skip(&format!("the release build of {name} is not there: run `cargo xtask test`, which builds it first"));
     }
     found.map(Command::new)
 }
