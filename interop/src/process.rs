@@ -17,8 +17,14 @@ const MAX_BACKLOG: usize = 100_000;
 const MAX_QUEUED: usize = 10_000;
 /// Last bytes of standard error kept for messages.
 const MAX_STDERR: usize = 4096;
+/// How long the end of a program's standard error may take to come after the end of its standard output.
+const STDERR_WITHIN: Duration = Duration::from_secs(1);
 /// Pause between two looks at whether a child has ended: [`Child`] has no wait with a deadline.
 const POLL: Duration = Duration::from_millis(10);
+
+/// Held while a child is started and while a port is tried. A child holds all our sockets between its fork and its
+/// exec, so a port that was freed in between would still be taken.
+pub(crate) static STARTING: Mutex<()> = Mutex::new(());
 
 /// A running program whose standard output is JSON, one object per line. It is killed when this is dropped.
 #[derive(Debug)]
@@ -29,6 +35,8 @@ pub struct Process {
     lines: Receiver<String>,
     backlog: VecDeque<Value>,
     stderr: Arc<Mutex<VecDeque<u8>>>,
+    /// Gives an error once standard error has ended.
+    stderr_end: Receiver<()>,
 }
 
 /// What a program says of itself when it is ready.
@@ -131,10 +139,13 @@ impl Process {
 
     fn spawn_with(name: &str, mut command: Command, input: Stdio) -> Result<Self, ProcessError> {
         let failed = |source| ProcessError::Spawn { name: name.to_owned(), source };
+        let starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut child = command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+        drop(starting);
         let (stdout, errors) = (child.stdout.take(), child.stderr.take());
         let (sender, lines) = mpsc::sync_channel(MAX_QUEUED);
         let stderr = Arc::new(Mutex::new(VecDeque::new()));
+        let (stderr_open, stderr_end) = mpsc::channel();
         let process = Self {
             name: name.to_owned(),
             input: child.stdin.take(),
@@ -142,6 +153,7 @@ impl Process {
             lines,
             backlog: VecDeque::new(),
             stderr: Arc::clone(&stderr),
+            stderr_end,
         };
         // Both threads end with the pipes, so with the child.
         if let Some(stdout) = stdout {
@@ -155,7 +167,10 @@ impl Process {
             });
         }
         if let Some(errors) = errors {
-            thread::spawn(move || keep_tail(errors, &stderr));
+            thread::spawn(move || {
+                keep_tail(errors, &stderr);
+                drop(stderr_open);
+            });
         }
         Ok(process)
     }
@@ -198,6 +213,8 @@ impl Process {
                     });
                 }
                 Err(RecvTimeoutError::Disconnected) => {
+                    // The reason is often the last line; only a grandchild could keep the pipe open longer.
+                    let _ = self.stderr_end.recv_timeout(STDERR_WITHIN);
                     let status = self
                         .ended_within(Duration::from_secs(1))
                         .map_or_else(|error| error.to_string(), |status| status.to_string());

@@ -5,6 +5,9 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::PoisonError;
+
+use crate::process::STARTING;
 
 /// The Python interpreter that has py-ipv8 installed: what the environment variable `IPV8_PYTHON` names.
 ///
@@ -51,6 +54,7 @@ pub fn skip(reason: &str) {
 /// # Errors
 /// The system's, where it has no port left.
 pub fn free_port() -> io::Result<u16> {
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
     let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     Ok(socket.local_addr()?.port())
 }
