@@ -137,9 +137,8 @@ impl State {
         self.by_prefix.get(Prefix::new(community_id).as_bytes()).copied()
     }
 
-    /// The first overlay whose community is of a type.
     pub(crate) fn overlay_of_type(&self, type_id: TypeId) -> Option<OverlayId> {
-        self.places.iter().filter_map(|place| place.overlay.as_ref()).find(|it| it.type_id == type_id).map(|it| it.id)
+        self.places.iter().filter_map(|place| place.overlay.as_ref()).find(|o| o.type_id == type_id).map(|o| o.id)
     }
 
     /// Puts an overlay in place; `make` gets the id that it will have.
