@@ -1,1 +1,33 @@
-//! IPv8 for Rust: authenticated network overlays between public keys.
+#![doc = include_str!("../../README.md")]
+//!
+//! ---
+//!
+//! # Where things are
+//!
+//! This crate joins the others and adds the [`Builder`]. A community is written with what stands at the root; the modules
+//! hold the rest: [`core`] (the node), [`wire`] (bytes and formats), [`crypto`] (keys), [`discovery`] (strategies,
+//! bootstrappers, the tracker), [`dht`], [`net`] (sockets). [`tutorial`] walks through a first overlay.
+#![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
+
+mod builder;
+mod service;
+
+/// Creating your first overlay, step by step.
+#[doc = include_str!("../../docs/tutorial/overlay.md")]
+pub mod tutorial {}
+
+pub use ipv8_core::{
+    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, MaxPeers, Node, OverlayConfig,
+    Peer, Received, RequestError, Routes, Schedule, SendError, Stats, Strategy, Target, TaskError, TaskRef, Time,
+    handlers,
+};
+pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
+pub use ipv8_dht as dht;
+pub use ipv8_discovery::{self as discovery, RandomWalk, TrackerBootstrapper};
+pub use ipv8_net as net;
+pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
+
+pub use self::{
+    builder::{Builder, DEFAULT_PORT, StartError, builder},
+    service::Service,
+};

@@ -241,6 +241,18 @@ impl<C: Community> OverlayConfig<C> {
         self
     }
 
+    /// Whether a strategy was added.
+    #[must_use]
+    pub fn has_strategies(&self) -> bool {
+        !self.strategies.is_empty()
+    }
+
+    /// Whether a bootstrapper was added.
+    #[must_use]
+    pub fn has_bootstrappers(&self) -> bool {
+        !self.bootstrappers.is_empty()
+    }
+
     /// Adds a source of first peers.
     #[must_use]
     pub fn bootstrapper(mut self, bootstrapper: impl Bootstrapper + 'static) -> Self {

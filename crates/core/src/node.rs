@@ -224,6 +224,13 @@ impl Node {
             .unwrap_or(Err(LoadError::Loaded { id, name: "a handler that is running" }))
     }
 
+    /// A handle to a loaded community of this type, the first if there are several.
+    #[must_use]
+    pub fn find<C: Community>(&self) -> Option<Handle<C>> {
+        let overlay = self.shared.with(|state| state.overlay_of_type(std::any::TypeId::of::<C>()))??;
+        Some(Handle::new(Arc::downgrade(&self.shared), overlay))
+    }
+
     /// Unloads a community while others go on: its tasks end, its requests fail, its messages are dropped as unknown.
     ///
     /// # Errors
@@ -290,6 +297,10 @@ impl Node {
     }
 
     fn turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
+        self.shared.driver.turn(|| self.run_turn(now, batch));
+    }
+
+    fn run_turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
         let shared = &*self.shared;
         shared.with(|state| {
             state.now = state.now.max(now);

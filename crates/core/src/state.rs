@@ -137,6 +137,10 @@ impl State {
         self.by_prefix.get(Prefix::new(community_id).as_bytes()).copied()
     }
 
+    pub(crate) fn overlay_of_type(&self, type_id: TypeId) -> Option<OverlayId> {
+        self.places.iter().filter_map(|place| place.overlay.as_ref()).find(|o| o.type_id == type_id).map(|o| o.id)
+    }
+
     /// Puts an overlay in place; `make` gets the id that it will have.
     pub(crate) fn insert_overlay(&mut self, make: impl FnOnce(OverlayId) -> OverlayState) -> OverlayId {
         let index = self.places.iter().position(|place| place.overlay.is_none()).unwrap_or_else(|| {

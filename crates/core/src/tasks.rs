@@ -5,6 +5,7 @@
 //! any other code does, and dropped likewise, since what they hold (sleeps, requests) takes the lock when it goes.
 
 use std::{
+    cell::Cell,
     collections::VecDeque,
     future::Future,
     panic::AssertUnwindSafe,
@@ -72,12 +73,32 @@ pub(crate) struct DriverWaker {
     waker: Mutex<Option<Waker>>,
 }
 
+thread_local! {
+    /// The node whose turn runs on this thread: what its own tasks ask for, that turn does.
+    static IN_TURN: Cell<*const DriverWaker> = const { Cell::new(std::ptr::null()) };
+}
+
 impl DriverWaker {
+    /// Notes that a turn is due, and tells the driver unless this thread is in a turn of the node.
     pub(crate) fn wake(&self) {
-        if !self.pending.swap(true, Ordering::AcqRel)
-            && let Some(waker) = self.waker.lock().as_ref()
-        {
+        if !self.pending.swap(true, Ordering::AcqRel) && !std::ptr::eq(IN_TURN.get(), self) {
+            self.call();
+        }
+    }
+
+    fn call(&self) {
+        if let Some(waker) = self.waker.lock().as_ref() {
             waker.wake_by_ref();
+        }
+    }
+
+    /// Runs a turn of the node.
+    pub(crate) fn turn(&self, run: impl FnOnce()) {
+        let outer = IN_TURN.replace(self);
+        run();
+        IN_TURN.set(outer);
+        if self.is_pending() {
+            self.call();
         }
     }
 

@@ -1,0 +1,241 @@
+//! The loop that moves a node's bytes and time.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Wake, Waker},
+    time::{Duration, Instant},
+};
+
+use ipv8_core::{Node, Resolve, Time, Transmit};
+use tokio::{
+    net::UdpSocket,
+    sync::{Notify, mpsc, watch},
+};
+
+/// Datagrams that are read before the node takes a turn: enough to share the cost of a turn, few enough to answer soon.
+const BATCH: usize = 32;
+
+/// Room for the largest datagram that UDP carries.
+const SLOT: usize = 65_536;
+
+/// How long a name may take to resolve.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the last datagrams of a node that stops may take to leave.
+const GOODBYE: Duration = Duration::from_millis(500);
+
+thread_local! {
+    /// Reading and handling happen without an await in between, so that all nodes of a thread share one buffer.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * SLOT]);
+}
+
+/// Wakes the driver when a handle was used from outside.
+struct Wakeup(Notify);
+
+impl Wake for Wakeup {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// A socket and its address family, which the system need not be asked for each datagram.
+struct Socket {
+    udp: UdpSocket,
+    is_ipv4: bool,
+}
+
+pub(crate) struct Driver {
+    node: Node,
+    sockets: Vec<Socket>,
+    start: Instant,
+    wakeup: Arc<Wakeup>,
+    outgoing: Vec<Transmit>,
+    /// How many of `outgoing` have been sent.
+    sent: usize,
+}
+
+impl Driver {
+    pub(crate) fn new(node: Node, sockets: Vec<UdpSocket>, start: Instant) -> Self {
+        let wakeup = Arc::new(Wakeup(Notify::new()));
+        node.set_waker(&Waker::from(wakeup.clone()));
+        let sockets = sockets
+            .into_iter()
+            .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp })
+            .collect();
+        Self { node, sockets, start, wakeup, outgoing: Vec::new(), sent: 0 }
+    }
+
+    fn now(&self) -> Time {
+        Time::from_duration(self.start.elapsed())
+    }
+
+    /// Runs until told to stop.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let (answer, mut answers) = mpsc::channel::<(Resolve, Vec<SocketAddr>)>(64);
+        let timer = tokio::time::sleep(Duration::ZERO);
+        let mut timer = std::pin::pin!(timer);
+        let mut armed = None;
+        self.node.poll(self.now());
+        loop {
+            self.flush();
+            while let Some(resolve) = self.node.poll_resolve() {
+                tokio::spawn(look_up(resolve, answer.clone()));
+            }
+            let deadline = self.node.next_deadline();
+            if armed != deadline {
+                armed = deadline;
+                if let Some(at) = deadline {
+                    timer.as_mut().reset((self.start + at.since_origin()).into());
+                }
+            }
+            let event = Event::next(&self.sockets, self.outgoing.get(self.sent));
+            tokio::select! {
+                biased;
+                // An error means that whoever could stop us is gone.
+                _ = stop.changed() => break,
+                () = self.wakeup.0.notified() => self.node.poll(self.now()),
+                () = timer.as_mut(), if deadline.is_some() => {
+                    armed = None;
+                    self.node.poll(self.now());
+                }
+                event = event => match event {
+                    Event::Readable(index) => self.receive(index),
+                    // The next round sends.
+                    Event::Writable => {}
+                },
+                Some((resolve, addresses)) = answers.recv() => {
+                    self.node.resolved(&resolve, &addresses);
+                    self.node.poll(self.now());
+                }
+            }
+        }
+        self.say_goodbye().await;
+    }
+
+    /// Reads a batch and lets the node take a turn with it.
+    fn receive(&self, index: usize) {
+        let Some(socket) = self.sockets.get(index) else { return };
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut received = [(0, SocketAddr::from(([0, 0, 0, 0], 0))); BATCH];
+            let mut count = 0;
+            for (slot, entry) in buffer.chunks_exact_mut(SLOT).zip(&mut received) {
+                match socket.udp.try_recv_from(slot) {
+                    Ok(datagram) => *entry = datagram,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    // An earlier datagram of ours did not arrive, which says nothing about this socket.
+                    Err(error) => {
+                        tracing::debug!(%error, "receiving failed");
+                        break;
+                    }
+                }
+                count += 1;
+            }
+            let datagrams = received.iter().take(count).zip(buffer.chunks_exact(SLOT));
+            let datagrams = datagrams.filter_map(|((len, from), slot)| Some((*from, slot.get(..*len)?)));
+            self.node.handle(self.now(), datagrams);
+        });
+    }
+
+    /// Sends what waits until the socket takes no more.
+    fn flush(&mut self) {
+        loop {
+            while let Some(Transmit { to, bytes }) = self.outgoing.get(self.sent) {
+                if let Some(socket) = socket_for(&self.sockets, *to) {
+                    match socket.try_send_to(bytes, *to) {
+                        Ok(_) => {}
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                        Err(error) => tracing::debug!(%to, %error, "sending failed"),
+                    }
+                } else {
+                    tracing::debug!(%to, "no socket of this address family");
+                }
+                self.sent += 1;
+            }
+            self.outgoing.clear();
+            self.sent = 0;
+            self.node.drain_transmits(&mut self.outgoing);
+            if self.outgoing.is_empty() {
+                return;
+            }
+        }
+    }
+
+    async fn say_goodbye(&mut self) {
+        self.node.unload_all();
+        self.node.poll(self.now());
+        let sent = tokio::time::timeout(GOODBYE, async {
+            loop {
+                self.flush();
+                let Some(waiting) = self.outgoing.get(self.sent) else { return };
+                Event::writable(&self.sockets, waiting).await;
+            }
+        });
+        if sent.await.is_err() {
+            tracing::warn!("some last datagrams were not sent");
+        }
+    }
+}
+
+fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&UdpSocket> {
+    sockets.iter().find(|socket| socket.is_ipv4 == to.is_ipv4()).map(|socket| &socket.udp)
+}
+
+/// What a socket is ready for.
+enum Event {
+    Readable(usize),
+    Writable,
+}
+
+impl Event {
+    /// Waits until a socket can be read, or until the one that `waiting` goes through can be written.
+    fn next(sockets: &[Socket], waiting: Option<&Transmit>) -> impl Future<Output = Self> {
+        std::future::poll_fn(move |cx| {
+            for (index, socket) in sockets.iter().enumerate() {
+                if is_ready(socket.udp.poll_recv_ready(cx)) {
+                    return Poll::Ready(Self::Readable(index));
+                }
+            }
+            match waiting.and_then(|transmit| socket_for(sockets, transmit.to)) {
+                Some(socket) if is_ready(socket.poll_send_ready(cx)) => Poll::Ready(Self::Writable),
+                _ => Poll::Pending,
+            }
+        })
+    }
+
+    fn writable(sockets: &[Socket], waiting: &Transmit) -> impl Future<Output = ()> {
+        let socket = socket_for(sockets, waiting.to);
+        std::future::poll_fn(move |cx: &mut Context<'_>| match socket {
+            Some(socket) if !is_ready(socket.poll_send_ready(cx)) => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+    }
+}
+
+/// Ready with an error counts: the operation itself will tell.
+fn is_ready(poll: Poll<io::Result<()>>) -> bool {
+    poll.is_ready()
+}
+
+/// Resolves a name and sends what was found.
+async fn look_up(resolve: Resolve, answer: mpsc::Sender<(Resolve, Vec<SocketAddr>)>) {
+    let lookup = tokio::net::lookup_host((resolve.host().to_owned(), resolve.port()));
+    let lookup: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(tokio::time::timeout(RESOLVE_TIMEOUT, lookup));
+    let addresses = match lookup.await {
+        Ok(Ok(addresses)) => addresses.collect(),
+        Ok(Err(error)) => {
+            tracing::warn!(host = resolve.host(), %error, "cannot be resolved");
+            Vec::new()
+        }
+        Err(_) => {
+            tracing::warn!(host = resolve.host(), "took too long to resolve");
+            Vec::new()
+        }
+    };
+    // The driver may have stopped.
+    let _ = answer.send((resolve, addresses)).await;
+}

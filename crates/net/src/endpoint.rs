@@ -1,0 +1,124 @@
+//! Sockets and the node on them.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use ipv8_core::{Node, NodeConfig, Time, crypto::PrivateKey};
+use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
+
+use crate::{
+    driver::Driver,
+    lan,
+    socket::{BindError, Listen, bind},
+};
+
+/// Open sockets with a node that does not run yet.
+///
+/// Must be made and run inside a tokio runtime.
+#[derive(Debug)]
+pub struct Endpoint {
+    node: Node,
+    sockets: Vec<UdpSocket>,
+    local: Vec<SocketAddr>,
+    start: Instant,
+}
+
+impl Endpoint {
+    /// Opens the sockets, at most one for each address family, and makes a node with a seed from the operating system.
+    ///
+    /// # Errors
+    /// If a socket cannot be opened.
+    pub fn bind(listen: &[Listen], key: PrivateKey) -> Result<Self, BindError> {
+        Self::bind_with(listen, |seed| NodeConfig::new(key, seed))
+    }
+
+    /// The same with a configuration of the caller's, who gets the seed. Time comes from this crate: `unix_origin` and
+    /// `clock` are set here.
+    ///
+    /// # Errors
+    /// If a socket cannot be opened.
+    pub fn bind_with(listen: &[Listen], config: impl FnOnce([u8; 32]) -> NodeConfig) -> Result<Self, BindError> {
+        if listen.is_empty() {
+            return Err(BindError::Nowhere);
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| BindError::Randomness(error.to_string()))?;
+        let mut sockets = Vec::with_capacity(listen.len());
+        let mut local = Vec::with_capacity(listen.len());
+        for listen in listen {
+            let io = |source| BindError::Io { address: listen.address(), source };
+            let socket = UdpSocket::from_std(bind(*listen)?).map_err(io)?;
+            local.push(socket.local_addr().map_err(io)?);
+            sockets.push(socket);
+        }
+        let start = Instant::now();
+        let mut config = config(seed);
+        config.unix_origin = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        config.clock = Some(Arc::new(move || Time::from_duration(start.elapsed())));
+        let node = Node::new(config);
+        node.set_interfaces(lan::interfaces(&local));
+        Ok(Self { node, sockets, local, start })
+    }
+
+    /// The node, to load communities into.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Where the sockets listen.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.local
+    }
+
+    /// Runs the node in a task of the current tokio runtime.
+    #[must_use = "the node stops when this is dropped"]
+    pub fn run(self) -> Running {
+        let Self { node, sockets, local, start } = self;
+        let (stop, stopped) = watch::channel(false);
+        let driver = Driver::new(node.clone(), sockets, start);
+        let task = tokio::spawn(driver.run(stopped));
+        Running { node, local, stop, task: Some(task) }
+    }
+}
+
+/// A node that runs. Dropping it ends the node at once; [`Running::stop`] lets it say goodbye.
+#[derive(Debug)]
+pub struct Running {
+    node: Node,
+    local: Vec<SocketAddr>,
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    /// The node.
+    #[must_use]
+    pub const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    /// Where the sockets listen.
+    #[must_use]
+    pub fn local_addresses(&self) -> &[SocketAddr] {
+        &self.local
+    }
+
+    /// Unloads all communities, sends their last words and closes the sockets.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        if let Some(task) = self.task.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the driver of the node failed");
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
