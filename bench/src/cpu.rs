@@ -32,11 +32,9 @@ pub enum CpuError {
 /// # Errors
 /// Where the process is gone or the system is not Linux.
 pub fn cpu_seconds(pid: u32) -> Result<f64, CpuError> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))
-        .map_err(|source| CpuError::Unreadable { pid, source })?;
-    ticks(&stat)
-        .map(|ticks| ticks / TICKS_PER_SECOND)
-        .ok_or(CpuError::Malformed { pid })
+    let stat =
+        fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|source| CpuError::Unreadable { pid, source })?;
+    ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND).ok_or(CpuError::Malformed { pid })
 }
 
 fn ticks(stat: &str) -> Option<f64> {

@@ -17,10 +17,7 @@ pub struct Latencies {
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self {
-            buckets: vec![0; BUCKETS],
-            count: 0,
-        }
+        Self { buckets: vec![0; BUCKETS], count: 0 }
     }
 }
 
@@ -28,9 +25,7 @@ impl Latencies {
     /// Counts one round trip.
     pub fn add(&mut self, time: Duration) {
         let bucket = time.as_nanos() / RESOLUTION.as_nanos();
-        let bucket = usize::try_from(bucket)
-            .unwrap_or(usize::MAX)
-            .min(BUCKETS - 1);
+        let bucket = usize::try_from(bucket).unwrap_or(usize::MAX).min(BUCKETS - 1);
         if let Some(times) = self.buckets.get_mut(bucket) {
             *times += 1;
             self.count += 1;

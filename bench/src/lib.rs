@@ -5,10 +5,7 @@
 //!
 //! - `loadgen echo` loads one echo node, ours (`examples/echo.rs`) or the reference's (`interop/peers/echo.py`).
 //! - `echo_rounds` loads both in turn and compares: `cargo xtask bench echo`.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a load generator measures real time"
-)]
+#![allow(clippy::disallowed_methods, reason = "a load generator measures real time")]
 
 mod cpu;
 mod latency;

@@ -101,9 +101,7 @@ impl Measured {
 
     /// Good replies per second of the server's processor time; `None` if that is unknown or too short to measure.
     pub fn replies_per_cpu_second(&self) -> Option<f64> {
-        self.server_cpu_seconds
-            .filter(|&seconds| seconds > 0.0)
-            .map(|seconds| self.replies as f64 / seconds)
+        self.server_cpu_seconds.filter(|&seconds| seconds > 0.0).map(|seconds| self.replies as f64 / seconds)
     }
 
     /// All of it, as one JSON object.
@@ -130,10 +128,7 @@ impl Load {
     /// See [`LoadError`].
     pub fn run(&self, packets: &mut Packets) -> Result<Measured, LoadError> {
         if self.window == 0 || self.window > packets.count() {
-            return Err(LoadError::Window {
-                window: self.window,
-                packets: packets.count(),
-            });
+            return Err(LoadError::Window { window: self.window, packets: packets.count() });
         }
         let socket = self.socket().map_err(|source| self.failed(source))?;
         let mut flight = Flight::new(packets.count());
@@ -168,11 +163,8 @@ impl Load {
     }
 
     fn socket(&self) -> io::Result<UdpSocket> {
-        let any: SocketAddr = if self.target.is_ipv4() {
-            (Ipv4Addr::UNSPECIFIED, 0).into()
-        } else {
-            (Ipv6Addr::UNSPECIFIED, 0).into()
-        };
+        let any: SocketAddr =
+            if self.target.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
         let socket = UdpSocket::bind(any)?;
         socket.connect(self.target)?;
         match self.poll {
@@ -216,12 +208,7 @@ impl Load {
     }
 
     /// Takes one reply, if there is one.
-    fn receive(
-        &self,
-        socket: &UdpSocket,
-        packets: &mut Packets,
-        flight: &mut Flight,
-    ) -> Result<bool, LoadError> {
+    fn receive(&self, socket: &UdpSocket, packets: &mut Packets, flight: &mut Flight) -> Result<bool, LoadError> {
         let mut buffer = [0; MAX_REPLY];
         let length = match socket.recv(&mut buffer) {
             Ok(length) => length,
@@ -229,9 +216,7 @@ impl Load {
             Err(error) => return Err(self.failed(error)),
         };
         let datagram = buffer.get(..length).unwrap_or_default();
-        let expected = packets
-            .check(datagram)
-            .is_ok_and(|reply| flight.answered(reply.identifier as usize));
+        let expected = packets.check(datagram).is_ok_and(|reply| flight.answered(reply.identifier as usize));
         if !expected {
             flight.bad += 1;
         } else if flight.replies.is_multiple_of(VERIFY_ONE_IN) {
@@ -244,19 +229,13 @@ impl Load {
     }
 
     fn failed(&self, source: io::Error) -> LoadError {
-        LoadError::Socket {
-            target: self.target,
-            source,
-        }
+        LoadError::Socket { target: self.target, source }
     }
 }
 
 /// Whether an error only says "not now".
 fn is_pause(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 /// Which requests are on their way, and what became of the others.
@@ -370,9 +349,7 @@ mod tests {
     /// A server that answers what `answer` makes of each request, until it hears nothing more.
     fn server(answer: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + 'static) -> SocketAddr {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_secs(3)))
-            .unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
         let address = socket.local_addr().unwrap();
         thread::spawn(move || {
             let mut buffer = [0; MAX_REPLY];
@@ -426,19 +403,14 @@ mod tests {
     fn a_window_needs_an_identifier_for_each_request() {
         let mut packets = Packets::new(Mode::Unsigned, [7; 20], 3, 1);
         let target = server(|_| None);
-        assert!(matches!(
-            load(target).run(&mut packets),
-            Err(LoadError::Window { .. })
-        ));
+        assert!(matches!(load(target).run(&mut packets), Err(LoadError::Window { .. })));
     }
 
     #[test]
     fn nobody_listening_is_an_error() {
         let port = ipv8_interop::free_port().unwrap();
         let mut packets = Packets::new(Mode::Unsigned, [7; 20], 100, 1);
-        let error = load((Ipv4Addr::LOCALHOST, port).into())
-            .run(&mut packets)
-            .unwrap_err();
+        let error = load((Ipv4Addr::LOCALHOST, port).into()).run(&mut packets).unwrap_err();
         assert!(matches!(error, LoadError::Socket { .. }), "{error}");
     }
 }

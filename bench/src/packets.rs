@@ -67,14 +67,8 @@ pub struct ParseCommunityError;
 /// # Errors
 /// Where it is not 40 hex digits.
 pub fn community(text: &str) -> Result<[u8; 20], ParseCommunityError> {
-    let digits: Option<Vec<u8>> = text
-        .chars()
-        .map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|value| u8::try_from(value).ok())
-        })
-        .collect();
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|digit| digit.to_digit(16).and_then(|value| u8::try_from(value).ok())).collect();
     let bytes: Vec<u8> = digits
         .ok_or(ParseCommunityError)?
         .chunks_exact(2)
@@ -125,19 +119,10 @@ impl Packets {
         for (byte, value) in prefix.iter_mut().zip(start) {
             *byte = value;
         }
-        let keys: Vec<SigningKey> = (1..=keys.max(1))
-            .map(|number| SigningKey::from_bytes(&[number; 32]))
-            .collect();
-        let requests = (0..count)
-            .zip(keys.iter().cycle())
-            .map(|(number, key)| request(mode, &prefix, number, key))
-            .collect();
-        Self {
-            mode,
-            prefix,
-            requests,
-            verifier: None,
-        }
+        let keys: Vec<SigningKey> = (1..=keys.max(1)).map(|number| SigningKey::from_bytes(&[number; 32])).collect();
+        let requests =
+            (0..count).zip(keys.iter().cycle()).map(|(number, key)| request(mode, &prefix, number, key)).collect();
+        Self { mode, prefix, requests, verifier: None }
     }
 
     /// Whether they are signed.
@@ -152,10 +137,7 @@ impl Packets {
 
     /// The request with this number, which is its identifier too; empty past the end.
     pub fn request(&self, number: usize) -> &[u8] {
-        self.requests
-            .get(number)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.requests.get(number).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Checks everything of a reply but its signature.
@@ -174,9 +156,8 @@ impl Packets {
                 .and_then(|(rest, end)| rest.get(..end)),
             Mode::Unsigned => Some(rest),
         };
-        let payload: [u8; PAYLOAD] = payload
-            .and_then(|payload| payload.try_into().ok())
-            .ok_or(ReplyError::Malformed)?;
+        let payload: [u8; PAYLOAD] =
+            payload.and_then(|payload| payload.try_into().ok()).ok_or(ReplyError::Malformed)?;
         let both = u64::from_be_bytes(payload);
         let (value, identifier) = halves(both);
         if identifier as usize >= self.requests.len() {
@@ -207,9 +188,7 @@ impl Packets {
             None => *self.verifier.insert(VerifyingKey::from_bytes(key).ok()?),
         };
         let (signed, signature) = datagram.split_last_chunk::<SIGNATURE>()?;
-        verifier
-            .verify(signed, &Signature::from_bytes(signature))
-            .ok()
+        verifier.verify(signed, &Signature::from_bytes(signature)).ok()
     }
 }
 
@@ -220,10 +199,7 @@ fn value_of(identifier: u32) -> u32 {
 
 fn halves(both: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = both.to_be_bytes();
-    (
-        u32::from_be_bytes([a, b, c, d]),
-        u32::from_be_bytes([e, f, g, h]),
-    )
+    (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
 }
 
 fn request(mode: Mode, prefix: &[u8], number: u32, key: &SigningKey) -> Vec<u8> {
@@ -281,11 +257,7 @@ mod tests {
             let unknown = reply(&packets, 10, value_of(10).wrapping_add(1), &key);
             assert_eq!(packets.check(&unknown), Err(ReplyError::Malformed));
             for cut in 0..honest.len() {
-                assert_eq!(
-                    packets.check(&honest[..cut]),
-                    Err(ReplyError::Malformed),
-                    "{cut}"
-                );
+                assert_eq!(packets.check(&honest[..cut]), Err(ReplyError::Malformed), "{cut}");
             }
             let request = packets.request(4).to_vec();
             assert_eq!(packets.check(&request), Err(ReplyError::Malformed));
@@ -303,26 +275,14 @@ mod tests {
 
     #[test]
     fn requests_have_the_sizes_of_the_protocol() {
-        assert_eq!(
-            Packets::new(Mode::Signed, [0; 20], 1, 1).request(0).len(),
-            171
-        );
-        assert_eq!(
-            Packets::new(Mode::Unsigned, [0; 20], 1, 1).request(0).len(),
-            31
-        );
+        assert_eq!(Packets::new(Mode::Signed, [0; 20], 1, 1).request(0).len(), 171);
+        assert_eq!(Packets::new(Mode::Unsigned, [0; 20], 1, 1).request(0).len(), 31);
     }
 
     #[test]
     fn community_ids_are_forty_digits() {
         assert_eq!(community(&"0f".repeat(20)), Ok([0x0f; 20]));
-        for wrong in [
-            "",
-            "0f",
-            &"0g".repeat(20),
-            &"0f".repeat(21),
-            &"é".repeat(20),
-        ] {
+        for wrong in ["", "0f", &"0g".repeat(20), &"0f".repeat(21), &"é".repeat(20)] {
             assert_eq!(community(wrong), Err(ParseCommunityError), "{wrong}");
         }
     }

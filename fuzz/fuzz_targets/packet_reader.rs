@@ -5,8 +5,8 @@
 use std::net::{SocketAddr, SocketAddrV4};
 
 use ipv8_wire::{
-    Address, DoubleVarlenH, FixedString, Mode, Packet, Payload, Reader, Utf8I, VarlenBx2,
-    VarlenHList, VarlenHx20, VarlenI, Writer, read_auth, split_signature,
+    Address, DoubleVarlenH, FixedString, Mode, Packet, Payload, Reader, Utf8I, VarlenBx2, VarlenHList, VarlenHx20,
+    VarlenI, Writer, read_auth, split_signature,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -137,11 +137,7 @@ fn round_trip<'a, T: Payload<'a>>(bytes: &'a [u8]) {
     let compatible = read(Mode::Compatible);
     if let Some(value) = read(Mode::Strict) {
         assert_eq!(encode(&value).as_deref(), Some(bytes), "{}", T::NAME);
-        assert!(
-            compatible.is_some(),
-            "{}: strict takes what compatible refuses",
-            T::NAME
-        );
+        assert!(compatible.is_some(), "{}: strict takes what compatible refuses", T::NAME);
     }
     // A value that was read compatibly may be longer than what was read, but it can be written.
     if let Some(value) = compatible {

@@ -17,10 +17,7 @@
 //!
 //! Where something a test needs is missing, the functions that look for it return `None` and print a line that begins
 //! with `skipped:`; `cargo xtask test` sets everything up and repeats those lines at its end.
-#![allow(
-    clippy::disallowed_methods,
-    reason = "a harness around real processes: it waits in real time, on threads"
-)]
+#![allow(clippy::disallowed_methods, reason = "a harness around real processes: it waits in real time, on threads")]
 
 mod process;
 mod programs;

@@ -20,10 +20,7 @@ fn waits_find_events_in_any_order_and_only_once() {
     process.wait_for("three", SOON, |e| e["n"] == 3).unwrap();
     process.wait_for("one", SOON, |e| e["n"] == 1).unwrap();
     let again = process.wait_for("one", Duration::from_millis(1), |e| e["n"] == 1);
-    assert!(matches!(
-        again,
-        Err(ProcessError::Deadline { backlog: 1, .. })
-    ));
+    assert!(matches!(again, Err(ProcessError::Deadline { backlog: 1, .. })));
 }
 
 #[test]
@@ -39,44 +36,42 @@ fn the_started_event_has_one_address_or_a_list() {
 
 #[test]
 fn an_early_end_is_told_with_the_reason() {
-    let error = shell("echo port taken >&2; exit 3")
-        .started(SOON)
-        .unwrap_err();
+    let error = shell("echo port taken >&2; exit 3").started(SOON).unwrap_err();
     let message = error.to_string();
-    assert!(
-        message.contains("exit status: 3") && message.contains("port taken"),
-        "{message}"
-    );
+    assert!(message.contains("exit status: 3") && message.contains("port taken"), "{message}");
 }
 
 #[test]
 fn events_printed_before_the_end_outlast_it() {
     let mut process = shell(r#"echo '{"event":"done"}'; exit 4"#);
     assert_eq!(process.wait(SOON).unwrap().code(), Some(4));
-    process
-        .wait_for("done", SOON, |e| e["event"] == "done")
-        .unwrap();
+    process.wait_for("done", SOON, |e| e["event"] == "done").unwrap();
+}
+
+#[test]
+fn answers_follow_requests() {
+    let mut command = Command::new("sh");
+    command.args(["-c", r#"while read -r line; do echo "[$line]"; done"#]);
+    let mut process = Process::spawn_to_ask("shell", command).unwrap();
+    for number in [1, 2] {
+        let answer = process.ask(&number.into(), SOON).unwrap();
+        assert_eq!(answer, serde_json::json!([number]));
+    }
+    let deaf = shell("exec sleep 60").ask(&1.into(), SOON);
+    assert!(matches!(deaf, Err(ProcessError::Ask { .. })));
 }
 
 #[test]
 fn terminate_gives_the_exit_status() {
-    let mut process = shell(
-        r#"trap 'kill $pid; exit 7' TERM; echo '{"event":"ready"}'; sleep 60 & pid=$!; wait"#,
-    );
-    process
-        .wait_for("ready", SOON, |e| e["event"] == "ready")
-        .unwrap();
+    let mut process = shell(r#"trap 'kill $pid; exit 7' TERM; echo '{"event":"ready"}'; sleep 60 & pid=$!; wait"#);
+    process.wait_for("ready", SOON, |e| e["event"] == "ready").unwrap();
     assert_eq!(process.terminate(SOON).unwrap().code(), Some(7));
 }
 
 #[test]
 fn what_ignores_sigterm_is_killed() {
-    let mut process = shell(
-        r#"trap '' TERM; echo '{"event":"ready"}'; while :; do sleep 1 >/dev/null 2>&1; done"#,
-    );
-    process
-        .wait_for("ready", SOON, |e| e["event"] == "ready")
-        .unwrap();
+    let mut process = shell(r#"trap '' TERM; echo '{"event":"ready"}'; while :; do sleep 1 >/dev/null 2>&1; done"#);
+    process.wait_for("ready", SOON, |e| e["event"] == "ready").unwrap();
     let error = process.terminate(Duration::from_millis(200)).unwrap_err();
     assert!(matches!(error, ProcessError::Stop { .. }), "{error}");
     assert!(process.wait(SOON).is_ok());

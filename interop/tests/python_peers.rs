@@ -30,19 +30,11 @@ fn two_python_peers_meet_through_the_python_tracker() {
         let listed = tracker.finds(&id.mid, SOON).unwrap();
         assert_eq!(listed["community"], COMMUNITY);
     }
-    let counted = first
-        .wait_for("a clock of 10", SOON, |event| {
-            event["clock"].as_u64() >= Some(10)
-        })
-        .unwrap();
+    let counted = first.wait_for("a clock of 10", SOON, |event| event["clock"].as_u64() >= Some(10)).unwrap();
     assert_eq!(counted["mid"], second_id.mid);
 
     for mut process in [first, second, tracker] {
         let status = process.terminate(Duration::from_secs(10)).unwrap();
-        assert!(
-            status.success(),
-            "{status} after SIGTERM\n{}",
-            process.stderr()
-        );
+        assert!(status.success(), "{status} after SIGTERM\n{}", process.stderr());
     }
 }

@@ -13,31 +13,16 @@ pub(crate) fn run(arguments: &[String], report: &mut Report) -> Result<(), Failu
             report.step("bench echo", |_| echo(rest));
             Ok(())
         }
-        Some((name, _)) if !name.starts_with('-') => Err(Failure::Usage(format!(
-            "no benchmark {name:?}: there is echo"
-        ))),
-        _ => Err(Failure::Usage(
-            "say which benchmark: there is echo".to_owned(),
-        )),
+        Some((name, _)) if !name.starts_with('-') => {
+            Err(Failure::Usage(format!("no benchmark {name:?}: there is echo")))
+        }
+        _ => Err(Failure::Usage("say which benchmark: there is echo".to_owned())),
     }
 }
 
 fn echo(arguments: &[String]) -> Result<Outcome, Failure> {
-    shell::run(&mut cargo([
-        "build",
-        "--release",
-        "--package",
-        "ipv8-bench",
-        "--bins",
-    ]))?;
-    shell::run(&mut cargo([
-        "build",
-        "--release",
-        "--package",
-        "ipv8-rs",
-        "--example",
-        "echo",
-    ]))?;
+    shell::run(&mut cargo(["build", "--release", "--package", "ipv8-bench", "--bins"]))?;
+    shell::run(&mut cargo(["build", "--release", "--package", "ipv8-rs", "--example", "echo"]))?;
     let mut rounds = Command::new(target()?.join("release").join("echo_rounds"));
     rounds.args(arguments);
     match python::set_up()? {

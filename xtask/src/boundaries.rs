@@ -59,9 +59,7 @@ pub(crate) fn check(notes: &mut Notes) -> Result<Outcome, Failure> {
     if broken == 0 {
         Ok(Outcome::Passed)
     } else {
-        Err(Failure::Failed(format!(
-            "{broken} forbidden dependencies or files over {TOO_LONG} lines"
-        )))
+        Err(Failure::Failed(format!("{broken} forbidden dependencies or files over {TOO_LONG} lines")))
     }
 }
 
@@ -72,10 +70,9 @@ fn forbidden(package: &str, tree: &str, allowed: &[&str], runtime: bool) -> Vec<
         .filter_map(|line| line.split(' ').next())
         .filter(|&name| name != package)
         .filter(|&name| {
-            let is_runtime = RUNTIMES.iter().any(|runtime| {
-                name.strip_prefix(runtime)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-            });
+            let is_runtime = RUNTIMES
+                .iter()
+                .any(|runtime| name.strip_prefix(runtime).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
             let member = name.starts_with("ipv8-");
             (member && !allowed.contains(&name)) || (is_runtime && !runtime)
         })
@@ -108,8 +105,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
-    fs::read_to_string(file)
-        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))
+    fs::read_to_string(file).map_err(|error| Failure::Failed(format!("cannot read {}: {error}", file.display())))
 }
 
 #[cfg(test)]

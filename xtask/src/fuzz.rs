@@ -24,11 +24,24 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-un
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
 
-/// Golden files whose packets every target starts from.
-const SEEDS: [&str; 3] = ["packets.json", "dht.json", "exchanges.json"];
-/// A packet in a golden file: a string of hex digits that begins with the version, and has a community and an id.
-const PACKET_START: &str = "0002";
-const PACKET_DIGITS: usize = 2 * 23;
+/// What a target starts from: hex strings of golden files that begin like this.
+struct Seeds {
+    files: &'static [&'static str],
+    start: &'static str,
+}
+
+/// Packets begin with the version.
+const PACKETS: Seeds = Seeds { files: &["packets.json", "dht.json", "exchanges.json"], start: "0002" };
+const KEYS: Seeds = Seeds { files: &["keys.json", "ecdsa.json"], start: "" };
+/// Anything shorter is no packet (prefix and message id) and no key.
+const SEED_DIGITS: usize = 2 * 23;
+
+fn seeds_of(target: &str) -> Seeds {
+    match target {
+        "keys" => KEYS,
+        _ => PACKETS,
+    }
+}
 
 /// What `cargo xtask fuzz` was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,10 +54,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            seconds: 10,
-            targets: Vec::new(),
-        }
+        Self { seconds: 10, targets: Vec::new() }
     }
 }
 
@@ -58,9 +68,7 @@ impl Options {
                     .next()
                     .and_then(|number| number.parse().ok())
                     .filter(|&seconds| seconds > 0)
-                    .ok_or_else(|| {
-                        Failure::Usage("--seconds needs a number, at least 1".to_owned())
-                    })?;
+                    .ok_or_else(|| Failure::Usage("--seconds needs a number, at least 1".to_owned()))?;
             } else if word.starts_with('-') {
                 return Err(Failure::Usage(format!("unknown flag {word:?}")));
             } else {
@@ -75,20 +83,11 @@ impl Options {
 pub(crate) fn run(options: &Options, report: &mut Report) -> Result<(), Failure> {
     let known = targets()?;
     if let Some(unknown) = options.targets.iter().find(|name| !known.contains(name)) {
-        return Err(Failure::Usage(format!(
-            "no fuzz target {unknown:?}: there are {}",
-            known.join(", ")
-        )));
+        return Err(Failure::Usage(format!("no fuzz target {unknown:?}: there are {}", known.join(", "))));
     }
-    let wanted = if options.targets.is_empty() {
-        &known
-    } else {
-        &options.targets
-    };
+    let wanted = if options.targets.is_empty() { &known } else { &options.targets };
     for name in wanted {
-        report.step(&format!("fuzz {name}"), |notes| {
-            fuzz(name, options.seconds, notes)
-        });
+        report.step(&format!("fuzz {name}"), |notes| fuzz(name, options.seconds, notes));
     }
     Ok(())
 }
@@ -102,14 +101,18 @@ fn fuzz(name: &str, seconds: u32, notes: &mut Notes) -> Result<Outcome, Failure>
     let host = host()?;
     let mut build = cargo(["build", "--release", "--manifest-path", MANIFEST]);
     // Naming the host keeps the flags away from build scripts and procedural macros.
-    build.args(["--bin", name, "--target", &host, "--target-dir"]);
+    build.args(["--bin", name, "--target", &host]);
+    if output(Command::new("pkg-config").args(["--exists", "openssl"])).is_err() {
+        build.args(["--features", "vendored"]);
+    }
+    build.arg("--target-dir");
     shell::run(build.arg(&directory).env("RUSTFLAGS", INSTRUMENTATION))?;
 
     let fuzz = root().join("fuzz");
     let corpus = made(fuzz.join("corpus").join(name))?;
     let artifacts = made(fuzz.join("artifacts").join(name))?;
-    let seeds = made(directory.join("seeds"))?;
-    write_seeds(&seeds)?;
+    let seeds = made(directory.join("seeds").join(name))?;
+    write_seeds(&seeds_of(name), &seeds)?;
     let mut fuzzer = Command::new(directory.join(&host).join("release").join(name));
     fuzzer
         .arg(format!("-max_total_time={seconds}"))
@@ -129,22 +132,13 @@ fn fuzz(name: &str, seconds: u32, notes: &mut Notes) -> Result<Outcome, Failure>
         !find && !line.starts_with('"') && !line.starts_with("######")
     });
     let guidance = if guided { "on" } else { "OFF" };
-    let runs = runs.map_or_else(
-        || "an unknown number of".to_owned(),
-        |runs| runs.to_string(),
-    );
+    let runs = runs.map_or_else(|| "an unknown number of".to_owned(), |runs| runs.to_string());
     notes.push(format!("{runs} executions, coverage guidance {guidance}"));
-    result.map_err(|_| {
-        Failure::Failed(format!(
-            "found a failing input: see above and fuzz/artifacts/{name}"
-        ))
-    })?;
+    result.map_err(|_| Failure::Failed(format!("found a failing input: see above and fuzz/artifacts/{name}")))?;
     if guided {
         Ok(Outcome::Passed)
     } else {
-        Err(Failure::Failed(
-            "the target is not instrumented for coverage".to_owned(),
-        ))
+        Err(Failure::Failed("the target is not instrumented for coverage".to_owned()))
     }
 }
 
@@ -174,21 +168,18 @@ fn host() -> Result<String, Failure> {
 }
 
 fn made(directory: PathBuf) -> Result<PathBuf, Failure> {
-    fs::create_dir_all(&directory)
-        .map_err(|error| cannot_write(&directory, &error))
-        .map(|()| directory)
+    fs::create_dir_all(&directory).map_err(|error| cannot_write(&directory, &error)).map(|()| directory)
 }
 
-/// Writes the packets of the golden files, one a file.
-fn write_seeds(directory: &Path) -> Result<(), Failure> {
-    for name in SEEDS {
+/// Writes seeds, one a file.
+fn write_seeds(seeds: &Seeds, directory: &Path) -> Result<(), Failure> {
+    for name in seeds.files {
         let golden = root().join("interop").join("vectors").join(name);
-        let text = fs::read_to_string(&golden).map_err(|error| {
-            Failure::Failed(format!("cannot read {}: {error}", golden.display()))
-        })?;
-        for (number, packet) in packets(&text).enumerate() {
+        let text = fs::read_to_string(&golden)
+            .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", golden.display())))?;
+        for (number, seed) in hex_strings(&text, seeds.start).enumerate() {
             let file = directory.join(format!("{name}-{number}"));
-            fs::write(&file, packet).map_err(|error| cannot_write(&file, &error))?;
+            fs::write(&file, seed).map_err(|error| cannot_write(&file, &error))?;
         }
     }
     Ok(())
@@ -198,21 +189,16 @@ fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Failed(format!("cannot write {}: {error}", path.display()))
 }
 
-/// Every string in a JSON text that is the hex of a packet.
-fn packets(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    text.split('"')
-        .filter(|word| word.starts_with(PACKET_START) && word.len() >= PACKET_DIGITS)
-        .filter_map(unhex)
+/// Every string in a JSON text that is hex, long enough, and begins with `start`.
+fn hex_strings(text: &str, start: &str) -> impl Iterator<Item = Vec<u8>> {
+    text.split('"').filter(move |word| word.starts_with(start) && word.len() >= SEED_DIGITS).filter_map(unhex)
 }
 
 fn unhex(digits: &str) -> Option<Vec<u8>> {
     if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
         return None;
     }
-    (0..digits.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok())
-        .collect()
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -226,11 +212,8 @@ mod tests {
     #[test]
     fn packets_are_told_from_other_strings() {
         let packet = format!("0002{}f6ff", "ab".repeat(20));
-        let text = format!(
-            r#"{{"hex":"{packet}","key":"{}","0002":"0002zz"}}"#,
-            "ab".repeat(40)
-        );
-        let found: Vec<_> = packets(&text).collect();
+        let text = format!(r#"{{"hex":"{packet}","key":"{}","0002":"0002zz"}}"#, "ab".repeat(40));
+        let found: Vec<_> = hex_strings(&text, PACKETS.start).collect();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].len(), 24);
         assert_eq!(found[0][22..], [0xf6, 0xff]);
@@ -239,13 +222,7 @@ mod tests {
     #[test]
     fn options_take_seconds_and_names() {
         let options = Options::parse(&words("node --seconds 3 wire")).unwrap();
-        assert_eq!(
-            options,
-            Options {
-                seconds: 3,
-                targets: words("node wire")
-            }
-        );
+        assert_eq!(options, Options { seconds: 3, targets: words("node wire") });
         for wrong in ["--seconds", "--seconds 0", "--seconds x", "--fast"] {
             assert!(Options::parse(&words(wrong)).is_err(), "{wrong}");
         }

@@ -11,14 +11,7 @@ pub(crate) fn run(report: &mut Report) {
         run_cargo(&["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])
     });
     report.step("clippy", |_| {
-        run_cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "--deny",
-            "warnings",
-        ])
+        run_cargo(&["clippy", "--workspace", "--all-targets", "--keep-going", "--", "--deny", "warnings"])
     });
     report.step("docs", |_| {
         let mut command = cargo(["doc", "--workspace", "--no-deps"]);
@@ -33,18 +26,9 @@ pub(crate) fn run(report: &mut Report) {
 /// advisories`.
 fn deny() -> Result<Outcome, Failure> {
     if !has_cargo_command("deny") {
-        return Ok(skipped(
-            "cargo-deny is not installed: cargo install --locked cargo-deny",
-        ));
+        return Ok(skipped("cargo-deny is not installed: cargo install --locked cargo-deny"));
     }
-    run_cargo(&[
-        "deny",
-        "--all-features",
-        "check",
-        "bans",
-        "licenses",
-        "sources",
-    ])
+    run_cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"])
 }
 
 fn run_cargo(arguments: &[&str]) -> Result<Outcome, Failure> {

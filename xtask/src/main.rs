@@ -96,9 +96,7 @@ fn dispatch(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
         "ci" => {
             no_arguments(rest)?;
             lint::run(report);
-            report.step("test", |notes| {
-                test::check(&test::Options::default(), notes)
-            });
+            report.step("test", |notes| test::check(&test::Options::default(), notes));
             fuzz::run(&fuzz::Options::default(), report)
         }
         unknown => Err(Failure::Usage(format!("unknown command {unknown:?}"))),

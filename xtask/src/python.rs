@@ -63,14 +63,9 @@ pub(crate) fn exec(arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn make(venv: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
-    let wanted = fs::read_to_string(requirements).map_err(|error| {
-        Failure::Failed(format!("cannot read {}: {error}", requirements.display()))
-    })?;
-    let python = if cfg!(windows) {
-        venv.join("Scripts").join("python.exe")
-    } else {
-        venv.join("bin").join("python")
-    };
+    let wanted = fs::read_to_string(requirements)
+        .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", requirements.display())))?;
+    let python = if cfg!(windows) { venv.join("Scripts").join("python.exe") } else { venv.join("bin").join("python") };
     let installed = venv.join("requirements.txt");
     if fs::read_to_string(&installed).is_ok_and(|have| have == wanted) && works(&python).is_ok() {
         return Ok(python);
@@ -83,20 +78,14 @@ fn make(venv: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
             .status()
             .is_ok_and(|status| status.success())
     }) else {
-        return Err(Failure::Failed(
-            "there is no python3: install it".to_owned(),
-        ));
+        return Err(Failure::Failed("there is no python3: install it".to_owned()));
     };
     eprintln!("Setting up {}", venv.display());
     // `--clear` repairs what a moved or half-made environment left behind.
     let mut create = Command::new(base);
     create.args(["-m", "venv", "--clear"]).arg(venv);
-    output(create.stdin(Stdio::null())).map_err(|failure| {
-        hint(
-            failure,
-            "on Debian and Ubuntu, python3 -m venv needs the package python3-venv",
-        )
-    })?;
+    output(create.stdin(Stdio::null()))
+        .map_err(|failure| hint(failure, "on Debian and Ubuntu, python3 -m venv needs the package python3-venv"))?;
     let mut install = Command::new(&python);
     install
         .args(["-m", "pip", "install", "--quiet", "--no-input"])
@@ -106,17 +95,14 @@ fn make(venv: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
         .stdin(Stdio::null());
     output(&mut install).map_err(|failure| hint(failure, "is there a network?"))?;
     works(&python)?;
-    fs::write(&installed, wanted).map_err(|error| {
-        Failure::Failed(format!("cannot write {}: {error}", installed.display()))
-    })?;
+    fs::write(&installed, wanted)
+        .map_err(|error| Failure::Failed(format!("cannot write {}: {error}", installed.display())))?;
     Ok(python)
 }
 
 fn works(python: &Path) -> Result<(), Failure> {
     let mut command = Command::new(python);
-    command
-        .args(["-c", "import ipv8.community, ipv8_rust_tunnels"])
-        .stdin(Stdio::null());
+    command.args(["-c", "import ipv8.community, ipv8_rust_tunnels"]).stdin(Stdio::null());
     output(&mut command).map(drop)
 }
 

@@ -35,23 +35,14 @@ impl Report {
     }
 
     /// Runs a step. A failure is kept for the summary, so that later steps still run.
-    pub(crate) fn step(
-        &mut self,
-        name: &str,
-        work: impl FnOnce(&mut Notes) -> Result<Outcome, Failure>,
-    ) {
+    pub(crate) fn step(&mut self, name: &str, work: impl FnOnce(&mut Notes) -> Result<Outcome, Failure>) {
         println!("\n=== {name} ===");
         let since = Instant::now();
         let mut notes = Notes::new();
         let outcome = work(&mut notes).map_err(|failure| match failure {
             Failure::Usage(message) | Failure::Failed(message) => message,
         });
-        self.steps.push(Step {
-            name: name.to_owned(),
-            took: since.elapsed(),
-            outcome,
-            notes,
-        });
+        self.steps.push(Step { name: name.to_owned(), took: since.elapsed(), outcome, notes });
     }
 
     /// Prints the summary, if any step ran, and gives the exit status.
@@ -70,11 +61,7 @@ impl Report {
                     format!("FAILED: {message}")
                 }
             };
-            println!(
-                "{:<12} {:>6.1} s  {verdict}",
-                step.name,
-                step.took.as_secs_f64()
-            );
+            println!("{:<12} {:>6.1} s  {verdict}", step.name, step.took.as_secs_f64());
             for note in &step.notes {
                 println!("{:23}{note}", "");
             }

@@ -18,21 +18,14 @@ pub(crate) enum Failure {
 /// The root of the workspace.
 pub(crate) fn root() -> PathBuf {
     // Cargo sets it anew on every `cargo run`; the compiled-in value serves a copy that is started by hand.
-    let manifest =
-        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&manifest)
-        .parent()
-        .unwrap_or(Path::new("."))
-        .to_owned()
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Cargo, the one that runs us, in the root of the workspace, with an empty standard input.
 pub(crate) fn cargo<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command
-        .args(arguments)
-        .current_dir(root())
-        .stdin(Stdio::null());
+    command.args(arguments).current_dir(root()).stdin(Stdio::null());
     // What `cargo run` told us about ourselves is not for others.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy();
@@ -52,22 +45,14 @@ pub(crate) fn target() -> Result<PathBuf, Failure> {
         .split_once("\"target_directory\":\"")
         .and_then(|(_, rest)| rest.split_once('"'))
         .map(|(path, _)| path.replace("\\\\", "\\"));
-    path.map(PathBuf::from)
-        .ok_or_else(|| Failure::Failed("cargo metadata names no target directory".to_owned()))
+    path.map(PathBuf::from).ok_or_else(|| Failure::Failed("cargo metadata names no target directory".to_owned()))
 }
 
 /// Runs a program to its end, its output going to ours.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     announce(command);
     let status = command.status().map_err(|error| start(command, &error))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::Failed(format!(
-            "{} failed ({status})",
-            show(command)
-        )))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::Failed(format!("{} failed ({status})", show(command)))) }
 }
 
 /// Runs a program to its end and gives what it printed on standard output; an error has the last line of standard
@@ -83,8 +68,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
         "{} failed ({}){}",
         show(command),
         output.status,
-        last.map(|line| format!(": {}", line.trim()))
-            .unwrap_or_default()
+        last.map(|line| format!(": {}", line.trim())).unwrap_or_default()
     )))
 }
 
@@ -111,23 +95,12 @@ pub(crate) fn tee(command: &mut Command, mut see: impl FnMut(&str) -> bool) -> R
         line.clear();
     }
     let status = child.wait().map_err(failed)?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::Failed(format!(
-            "{} failed ({status})",
-            show(command)
-        )))
-    }
+    if status.success() { Ok(()) } else { Err(Failure::Failed(format!("{} failed ({status})", show(command)))) }
 }
 
 /// Whether `cargo NAME` is installed.
 pub(crate) fn has_cargo_command(name: &str) -> bool {
-    cargo([name, "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
+    cargo([name, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
 fn announce(command: &Command) {
@@ -147,8 +120,5 @@ fn show(command: &Command) -> String {
 }
 
 fn start(command: &Command, error: &io::Error) -> Failure {
-    Failure::Failed(format!(
-        "cannot start {}: {error}",
-        command.get_program().to_string_lossy()
-    ))
+    Failure::Failed(format!("cannot start {}: {error}", command.get_program().to_string_lossy()))
 }

@@ -8,10 +8,7 @@ use crate::shell::{self, Failure, cargo, tee};
 
 /// What live tests start as child processes, as arguments of `cargo build --release`. One package at a time, so that
 /// features which other members ask for (a simulator's, a test's) do not get into what is shipped.
-const PROGRAMS: [&[&str]; 2] = [
-    &["--package", "ipv8-cli"],
-    &["--package", "ipv8-rs", "--examples"],
-];
+const PROGRAMS: [&[&str]; 2] = [&["--package", "ipv8-cli"], &["--package", "ipv8-rs", "--examples"]];
 
 /// What `cargo xtask test` was asked for.
 #[derive(Default)]
@@ -95,10 +92,7 @@ struct Skips(BTreeMap<String, Vec<String>>);
 
 impl Skips {
     fn add(&mut self, who: &str, reason: &str) {
-        self.0
-            .entry(reason.to_owned())
-            .or_default()
-            .push(who.to_owned());
+        self.0.entry(reason.to_owned()).or_default().push(who.to_owned());
     }
 
     fn tell(&self, notes: &mut Notes) {
@@ -168,10 +162,7 @@ mod tests {
         ] {
             counts.add(line);
         }
-        assert_eq!(
-            counts.to_string(),
-            "tests: 8 passed, 2 failed, 1 ignored, in 2 suites"
-        );
+        assert_eq!(counts.to_string(), "tests: 8 passed, 2 failed, 1 ignored, in 2 suites");
     }
 
     #[test]

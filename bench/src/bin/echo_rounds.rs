@@ -92,8 +92,7 @@ impl Node {
     fn start(self) -> Result<Process, Failure> {
         let mut command: Command = match self {
             Self::Ours => {
-                let mut command =
-                    example("echo").ok_or(Failure::Missing("the release example echo"))?;
+                let mut command = example("echo").ok_or(Failure::Missing("the release example echo"))?;
                 command.arg("--json");
                 command
             }
@@ -121,16 +120,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let nodes: Vec<Node> = [Node::Ours, Node::Py]
         .into_iter()
-        .filter(|node| {
-            arguments
-                .only
-                .as_deref()
-                .is_none_or(|only| only == node.name())
-        })
+        .filter(|node| arguments.only.as_deref().is_none_or(|only| only == node.name()))
         .collect();
     for &mode in &arguments.mode {
-        let community =
-            community(COMMUNITY).map_err(|_| Failure::Missing("a community of forty digits"))?;
+        let community = community(COMMUNITY).map_err(|_| Failure::Missing("a community of forty digits"))?;
         let mut packets = Packets::new(mode, community, REQUESTS, KEYS);
         for &window in &arguments.window {
             let mut results: BTreeMap<Node, Vec<Measured>> = BTreeMap::new();
@@ -161,12 +154,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 /// A fresh node for each measurement: none starts with what another one left in its caches.
-fn measure(
-    node: Node,
-    packets: &mut Packets,
-    window: usize,
-    secs: u64,
-) -> Result<Measured, Failure> {
+fn measure(node: Node, packets: &mut Packets, window: usize, secs: u64) -> Result<Measured, Failure> {
     let mut process = node.start()?;
     let started = process.started(START_WITHIN)?;
     let load = Load {
@@ -186,11 +174,7 @@ fn measure(
 type Figure = (&'static str, fn(&Measured) -> f64, bool);
 
 const FIGURES: [Figure; 6] = [
-    (
-        "replies per server CPU s",
-        |m| m.replies_per_cpu_second().unwrap_or_default(),
-        true,
-    ),
+    ("replies per server CPU s", |m| m.replies_per_cpu_second().unwrap_or_default(), true),
     ("replies/s", Measured::replies_per_second, true),
     ("round trip, median µs", |m| m.rtt_median_us, false),
     ("round trip, 99 % µs", |m| m.rtt_p99_us, false),
@@ -198,12 +182,7 @@ const FIGURES: [Figure; 6] = [
     ("bad", |m| m.bad as f64, false),
 ];
 
-fn print_table(
-    mode: Mode,
-    window: usize,
-    arguments: &Arguments,
-    results: &BTreeMap<Node, Vec<Measured>>,
-) {
+fn print_table(mode: Mode, window: usize, arguments: &Arguments, results: &BTreeMap<Node, Vec<Measured>>) {
     println!(
         "\n{mode}, window {window}: median (least to most) of {} rounds of {} s",
         arguments.rounds, arguments.secs
@@ -216,10 +195,7 @@ fn print_table(
     println!("{:>12}", "ours is");
     for (name, figure, more_is_better) in FIGURES {
         print!("{name:26}");
-        let spreads: Vec<Spread> = results
-            .values()
-            .map(|runs| Spread::of(runs, figure))
-            .collect();
+        let spreads: Vec<Spread> = results.values().map(|runs| Spread::of(runs, figure)).collect();
         for spread in &spreads {
             print!("{:>34}", spread.to_string());
         }
@@ -232,15 +208,9 @@ fn print_table(
 
 fn print_json(mode: Mode, window: usize, results: &BTreeMap<Node, Vec<Measured>>) {
     for (name, figure, more_is_better) in FIGURES {
-        let spreads: Vec<Spread> = results
-            .values()
-            .map(|runs| Spread::of(runs, figure))
-            .collect();
-        let medians: BTreeMap<&str, f64> = results
-            .keys()
-            .zip(&spreads)
-            .map(|(node, spread)| (node.name(), spread.median))
-            .collect();
+        let spreads: Vec<Spread> = results.values().map(|runs| Spread::of(runs, figure)).collect();
+        let medians: BTreeMap<&str, f64> =
+            results.keys().zip(&spreads).map(|(node, spread)| (node.name(), spread.median)).collect();
         let line = json!({
             "mode": mode.name(),
             "window": window,
@@ -258,11 +228,7 @@ fn ratio(spreads: &[Spread], more_is_better: bool) -> Option<f64> {
     if ours.median <= 0.0 || py.median <= 0.0 {
         return None;
     }
-    Some(if more_is_better {
-        ours.median / py.median
-    } else {
-        py.median / ours.median
-    })
+    Some(if more_is_better { ours.median / py.median } else { py.median / ours.median })
 }
 
 /// A figure over all rounds.
@@ -278,16 +244,9 @@ impl Spread {
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or_default();
         let middle = values.len() / 2;
-        let median = if values.len() % 2 == 1 {
-            at(middle)
-        } else {
-            f64::midpoint(at(middle.saturating_sub(1)), at(middle))
-        };
-        Self {
-            median,
-            least: at(0),
-            most: at(values.len().saturating_sub(1)),
-        }
+        let median =
+            if values.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) };
+        Self { median, least: at(0), most: at(values.len().saturating_sub(1)) }
     }
 }
 
@@ -295,10 +254,6 @@ impl std::fmt::Display for Spread {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Round trips are small numbers, rates are large ones.
         let digits = usize::from(self.most < 10_000.0 && self.most.fract() != 0.0);
-        write!(
-            f,
-            "{:.digits$} ({:.digits$}–{:.digits$})",
-            self.median, self.least, self.most
-        )
+        write!(f, "{:.digits$} ({:.digits$}–{:.digits$})", self.median, self.least, self.most)
     }
 }

@@ -96,14 +96,8 @@ fn run(echo: &Echo) -> Result<(), LoadError> {
         Some(rate) => println!("{rate:.0} replies per second of the server's processor time"),
         None => println!("processor time of the server unknown: give --pid"),
     }
-    println!(
-        "round trip: median {:.1} µs, 99 % within {:.1} µs",
-        measured.rtt_median_us, measured.rtt_p99_us
-    );
-    println!(
-        "{} lost, {} bad, {} signatures verified",
-        measured.lost, measured.bad, measured.verified
-    );
+    println!("round trip: median {:.1} µs, 99 % within {:.1} µs", measured.rtt_median_us, measured.rtt_p99_us);
+    println!("{} lost, {} bad, {} signatures verified", measured.lost, measured.bad, measured.verified);
     Ok(())
 }
 

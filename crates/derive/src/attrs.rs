@@ -20,7 +20,7 @@ pub(crate) enum How {
     /// By the format of its type.
     Wire,
     /// By a named format.
-    As(Type),
+    As(Box<Type>),
     /// By a format of this crate, by its name.
     Builtin(&'static str),
     /// As the fields of its type.
@@ -35,44 +35,25 @@ pub(crate) struct FieldAttrs {
 
 fn unknown(meta: &ParseNestedMeta<'_>, known: &str) -> Error {
     let path = &meta.path;
-    let name = path
-        .segments
-        .iter()
-        .map(|segment| segment.ident.to_string())
-        .collect::<Vec<_>>()
-        .join("::");
-    meta.error(format!(
-        "unknown attribute `{name}`: known here are {known}"
-    ))
+    let name = path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>().join("::");
+    meta.error(format!("unknown attribute `{name}`: known here are {known}"))
 }
 
 fn set<T>(meta: &ParseNestedMeta<'_>, slot: &mut Option<T>, value: T) -> Result<()> {
-    if slot.replace(value).is_some() {
-        Err(meta.error("given twice: keep one of them"))
-    } else {
-        Ok(())
-    }
+    if slot.replace(value).is_some() { Err(meta.error("given twice: keep one of them")) } else { Ok(()) }
 }
 
 fn flag(meta: &ParseNestedMeta<'_>, slot: &mut bool) -> Result<()> {
     if meta.input.peek(Token![=]) {
         return Err(meta.error("takes no value: write the name alone"));
     }
-    if std::mem::replace(slot, true) {
-        Err(meta.error("given twice: keep one of them"))
-    } else {
-        Ok(())
-    }
+    if std::mem::replace(slot, true) { Err(meta.error("given twice: keep one of them")) } else { Ok(()) }
 }
 
 /// A value that may also stand in quotes.
 fn quoted<T: syn::parse::Parse>(meta: &ParseNestedMeta<'_>) -> Result<T> {
     let value = meta.value()?;
-    if value.peek(LitStr) {
-        value.parse::<LitStr>()?.parse()
-    } else {
-        value.parse()
-    }
+    if value.peek(LitStr) { value.parse::<LitStr>()?.parse() } else { value.parse() }
 }
 
 impl ContainerAttrs {
@@ -94,10 +75,7 @@ impl ContainerAttrs {
                 } else if meta.path.is_ident("global_time") {
                     flag(&meta, &mut found.global_time)
                 } else {
-                    Err(unknown(
-                        &meta,
-                        "`id`, `unsigned`, `global_time`, `name` and `reply`",
-                    ))
+                    Err(unknown(&meta, "`id`, `unsigned`, `global_time`, `name` and `reply`"))
                 }
             })?;
         }
@@ -123,10 +101,7 @@ impl ContainerAttrs {
                 } else if payload {
                     Err(unknown(&meta, "`name` and `crate`"))
                 } else {
-                    Err(unknown(
-                        &meta,
-                        "`crate`; all else of a message goes into `#[message(...)]`",
-                    ))
+                    Err(unknown(&meta, "`crate`; all else of a message goes into `#[message(...)]`"))
                 }
             })?;
         }
@@ -148,10 +123,7 @@ fn message_id(id: Expr) -> Result<Expr> {
     if let Expr::Lit(lit) = &id {
         let fits = matches!(&lit.lit, Lit::Int(int) if int.base10_parse::<u8>().is_ok());
         if !fits && !matches!(&lit.lit, Lit::Byte(_)) {
-            return Err(Error::new(
-                id.span(),
-                "a message id is one byte: a number from 0 to 255",
-            ));
+            return Err(Error::new(id.span(), "a message id is one byte: a number from 0 to 255"));
         }
     }
     Ok(id)
@@ -173,7 +145,7 @@ impl FieldAttrs {
             }
             attr.parse_nested_meta(|meta| {
                 let chosen = if meta.path.is_ident("as") {
-                    How::As(quoted(&meta)?)
+                    How::As(Box::new(quoted(&meta)?))
                 } else if meta.path.is_ident("raw") {
                     How::Builtin("Raw")
                 } else if meta.path.is_ident("bits") {
@@ -183,24 +155,16 @@ impl FieldAttrs {
                 } else if message && meta.path.is_ident("identifier") {
                     return flag(&meta, &mut identifier);
                 } else if message {
-                    return Err(unknown(
-                        &meta,
-                        "`as`, `raw`, `bits`, `inline` and `identifier`",
-                    ));
+                    return Err(unknown(&meta, "`as`, `raw`, `bits`, `inline` and `identifier`"));
                 } else {
                     return Err(unknown(&meta, "`as`, `raw`, `bits` and `inline`"));
                 };
                 if how.replace(chosen).is_some() {
-                    return Err(meta.error(
-                        "a field has one format: keep one of `as`, `raw`, `bits` and `inline`",
-                    ));
+                    return Err(meta.error("a field has one format: keep one of `as`, `raw`, `bits` and `inline`"));
                 }
                 Ok(())
             })?;
         }
-        Ok(Self {
-            how: how.unwrap_or(How::Wire),
-            identifier,
-        })
+        Ok(Self { how: how.unwrap_or(How::Wire), identifier })
     }
 }

@@ -1,6 +1,6 @@
 //! The code that the derives write.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Error, Generics, Lifetime, Result, WherePredicate, parse_quote};
@@ -21,10 +21,7 @@ pub(crate) fn message(input: &DeriveInput) -> Result<TokenStream> {
     input::no_type_parameters(input)?;
     let expansion = Expansion::new(input, &attrs, true)?;
     let Some(id) = &attrs.id else {
-        return Err(Error::new(
-            input.ident.span(),
-            "a message needs an id: write `#[message(id = 1)]` above it",
-        ));
+        return Err(Error::new(input.ident.span(), "a message needs an id: write `#[message(id = 1)]` above it"));
     };
     let payload = expansion.payload();
     let message = expansion.message(id, &attrs);
@@ -46,22 +43,10 @@ impl<'a> Expansion<'a> {
     fn new(input: &'a DeriveInput, attrs: &ContainerAttrs, message: bool) -> Result<Self> {
         let fields = input::fields(input, message)?;
         let borrowed = input::lifetime(input)?;
-        let lifetime = borrowed
-            .clone()
-            .unwrap_or_else(|| Lifetime::new("'__wire", Span::call_site()));
-        let name = attrs
-            .name
-            .as_ref()
-            .map_or_else(|| input.ident.to_string(), syn::LitStr::value);
+        let lifetime = borrowed.clone().unwrap_or_else(|| Lifetime::new("'__wire", Span::call_site()));
+        let name = attrs.name.as_ref().map_or_else(|| input.ident.to_string(), syn::LitStr::value);
         let krate = input::wire_path(attrs.krate.as_ref());
-        Ok(Self {
-            input,
-            fields,
-            krate,
-            name,
-            borrowed,
-            lifetime,
-        })
+        Ok(Self { input, fields, krate, name, borrowed, lifetime })
     }
 
     /// The generics of an implementation for the lifetime of the input.
@@ -91,13 +76,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn payload(&self) -> TokenStream {
-        let Self {
-            input,
-            krate,
-            name,
-            lifetime,
-            ..
-        } = self;
+        let Self { input, krate, name, lifetime, .. } = self;
         let ident = &input.ident;
         let generics = self.generics();
         let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -164,16 +143,16 @@ impl<'a> Expansion<'a> {
 
     /// The type whose functions pack a field.
     fn packer(&self, Field { ty, how, .. }: &Field<'_>) -> TokenStream {
-        let Self {
-            krate, lifetime, ..
-        } = self;
+        let Self { krate, lifetime, .. } = self;
         match how {
             How::Wire => quote_spanned!(ty.span()=> <#ty as #krate::Wire<#lifetime>>),
             How::As(format) => {
                 quote_spanned!(format.span()=> <#format as #krate::Format<#lifetime, #ty>>)
             }
             How::Builtin(name) => {
-                let format = format_ident!("{name}");
+                // An error points at the whole path: all of it must lie at the field.
+                let format = format_ident!("{name}", span = ty.span());
+                let krate = at_span(krate, ty.span());
                 quote_spanned!(ty.span()=> <#krate::format::#format as #krate::Format<#lifetime, #ty>>)
             }
             How::Inline => quote_spanned!(ty.span()=> <#ty as #krate::Payload<#lifetime>>),
@@ -181,12 +160,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn wire(&self) -> TokenStream {
-        let Self {
-            input,
-            krate,
-            lifetime,
-            ..
-        } = self;
+        let Self { input, krate, lifetime, .. } = self;
         let ident = &input.ident;
         let generics = self.generics();
         let (impl_generics, _, where_clause) = generics.split_for_impl();
@@ -210,9 +184,7 @@ impl<'a> Expansion<'a> {
     }
 
     fn message(&self, id: &syn::Expr, attrs: &ContainerAttrs) -> TokenStream {
-        let Self {
-            input, krate, name, ..
-        } = self;
+        let Self { input, krate, name, .. } = self;
         let ident = &input.ident;
         let global_time = attrs.global_time;
         let signed = !attrs.unsigned;
@@ -268,22 +240,28 @@ impl<'a> Expansion<'a> {
         Ok(quote! {
             #[automatically_derived]
             impl #impl_generics #krate::Identified for #ident #ty_generics {
-                const IDENTIFIER_MAX: u64 = <#ty>::MAX as u64;
+                const IDENTIFIER_MAX: u64 = <#ty as #krate::__private::Identifier>::MAX;
 
                 #[inline]
                 fn identifier(&self) -> u64 {
-                    ::core::convert::From::from(self.#member)
+                    #krate::__private::Identifier::to_u64(self.#member)
                 }
 
                 #[inline]
-                #[allow(clippy::cast_possible_truncation)]
                 fn set_identifier(&mut self, id: u64) {
-                    // Only the low bits are kept, as documented.
-                    self.#member = id as #ty;
+                    self.#member = #krate::__private::Identifier::from_low_bits(id);
                 }
             }
 
             #request
         })
     }
+}
+
+fn at_span(tokens: &TokenStream, span: Span) -> TokenStream {
+    let respan = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    tokens.clone().into_iter().map(respan).collect()
 }

@@ -22,12 +22,11 @@ impl Field<'_> {
     fn takes_rest(&self) -> bool {
         match &self.how {
             How::Builtin(name) => *name == "Raw",
-            How::As(Type::Path(format)) => format
-                .path
-                .segments
-                .last()
-                .is_some_and(|last| last.ident == "Raw"),
-            _ => false,
+            How::As(format) => match &**format {
+                Type::Path(format) => format.path.segments.last().is_some_and(|last| last.ident == "Raw"),
+                _ => false,
+            },
+            How::Wire | How::Inline => false,
         }
     }
 }
@@ -38,18 +37,11 @@ pub(crate) fn fields(input: &DeriveInput, message: bool) -> Result<Vec<Field<'_>
     let data = match &input.data {
         Data::Struct(data) => data,
         Data::Enum(data) => {
-            let hint =
-                "an enum has no one layout: use a struct, or implement `ipv8_wire::Wire` for it";
-            return Err(Error::new(
-                data.enum_token.span,
-                format!("a {what} is a struct; {hint}"),
-            ));
+            let hint = "an enum has no one layout: use a struct, or implement `ipv8_wire::Wire` for it";
+            return Err(Error::new(data.enum_token.span, format!("a {what} is a struct; {hint}")));
         }
         Data::Union(data) => {
-            return Err(Error::new(
-                data.union_token.span,
-                format!("a {what} is a struct, not a union"),
-            ));
+            return Err(Error::new(data.union_token.span, format!("a {what} is a struct, not a union")));
         }
     };
     let mut errors: Option<Error> = None;
@@ -61,10 +53,7 @@ pub(crate) fn fields(input: &DeriveInput, message: bool) -> Result<Vec<Field<'_>
                     Some(ident) => Member::Named(ident.clone()),
                     None => Member::Unnamed(Index::from(index)),
                 },
-                name: field
-                    .ident
-                    .as_ref()
-                    .map_or_else(|| index.to_string(), plain_name),
+                name: field.ident.as_ref().map_or_else(|| index.to_string(), plain_name),
                 ty: &field.ty,
                 how,
                 marked_identifier: identifier,
@@ -74,10 +63,7 @@ pub(crate) fn fields(input: &DeriveInput, message: bool) -> Result<Vec<Field<'_>
     }
     if let Some((_, before)) = fields.split_last() {
         for field in before.iter().filter(|field| field.takes_rest()) {
-            let message = format!(
-                "`{}` takes all bytes that are left: move it behind the other fields",
-                field.name
-            );
+            let message = format!("`{}` takes all bytes that are left: move it behind the other fields", field.name);
             add(&mut errors, Error::new(field.member.span(), message));
         }
     }
@@ -89,8 +75,7 @@ pub(crate) fn fields(input: &DeriveInput, message: bool) -> Result<Vec<Field<'_>
 
 fn plain_name(ident: &syn::Ident) -> String {
     let name = ident.to_string();
-    name.strip_prefix("r#")
-        .map_or_else(|| name.clone(), str::to_owned)
+    name.strip_prefix("r#").map_or_else(|| name.clone(), str::to_owned)
 }
 
 fn add(errors: &mut Option<Error>, error: Error) {
@@ -115,8 +100,7 @@ pub(crate) fn lifetime(input: &DeriveInput) -> Result<Option<Lifetime>> {
 pub(crate) fn no_type_parameters(input: &DeriveInput) -> Result<()> {
     for param in &input.generics.params {
         if !matches!(param, GenericParam::Lifetime(_)) {
-            let message =
-                "a message has one id and one layout: give it no parameters but a lifetime";
+            let message = "a message has one id and one layout: give it no parameters but a lifetime";
             return Err(Error::new(param.span(), message));
         }
     }
@@ -124,27 +108,21 @@ pub(crate) fn no_type_parameters(input: &DeriveInput) -> Result<()> {
 }
 
 /// The index of the identifier among the fields, with the name of its type.
-pub(crate) fn identifier<'a, 'b>(
-    fields: &'b [Field<'a>],
-    needed: Option<Span>,
-) -> Result<Option<&'b Field<'a>>> {
+pub(crate) fn identifier<'a, 'b>(fields: &'b [Field<'a>], needed: Option<Span>) -> Result<Option<&'b Field<'a>>> {
     let mut marked = fields.iter().filter(|field| field.marked_identifier);
     let first_marked = marked.next();
     if let Some(second) = marked.next() {
-        return Err(Error::new(
-            second.member.span(),
-            "a message has one identifier: mark one field",
-        ));
+        return Err(Error::new(second.member.span(), "a message has one identifier: mark one field"));
     }
     let field = first_marked.or_else(|| fields.iter().find(|field| field.name == "identifier"));
     match (field, needed) {
         (Some(field), _) if is_identifier(field.ty) => Ok(Some(field)),
-        (Some(field), needed) if field.marked_identifier || needed.is_some() => Err(Error::new(
-            field.ty.span(),
-            "an identifier is a `u16`, `u32` or `u64`",
-        )),
+        (Some(field), needed) if field.marked_identifier || needed.is_some() => {
+            Err(Error::new(field.ty.span(), "an identifier is a `u16`, `u32` or `u64`"))
+        }
         (None, Some(span)) => {
-            let message = "a request has an identifier: add a field `identifier: u32`, or mark one `#[wire(identifier)]`";
+            let message =
+                "a request has an identifier: add a field `identifier: u32`, or mark one `#[wire(identifier)]`";
             Err(Error::new(span, message))
         }
         _ => Ok(None),
@@ -174,14 +152,7 @@ pub(crate) fn wire_path(given: Option<&Path>) -> TokenStream {
         Ok(FoundCrate::Itself) => quote!(::ipv8::wire),
         Ok(FoundCrate::Name(name)) => {
             // The library of the package `ipv8-rs` is named `ipv8`, unless the dependency is renamed.
-            let name = format_ident!(
-                "{}",
-                if name == "ipv8_rs" {
-                    "ipv8"
-                } else {
-                    name.as_str()
-                }
-            );
+            let name = format_ident!("{}", if name == "ipv8_rs" { "ipv8" } else { name.as_str() });
             quote!(::#name::wire)
         }
         Err(_) => quote!(::ipv8_wire),

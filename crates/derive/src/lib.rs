@@ -37,9 +37,7 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_derive(Message, attributes(message, wire))]
 pub fn derive_message(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand::message(&input)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    expand::message(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }
 
 /// Implements `Payload` and `Wire`: the fields in their order, nested in others after their size (format `payload`).
@@ -50,7 +48,5 @@ pub fn derive_message(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(Payload, attributes(wire))]
 pub fn derive_payload(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
-    expand::payload(&input)
-        .unwrap_or_else(syn::Error::into_compile_error)
-        .into()
+    expand::payload(&input).unwrap_or_else(syn::Error::into_compile_error).into()
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 use std::str::FromStr;
 
 use crate::varlen::text_of;
-use crate::{ReadError, ReadErrorKind, Reader, Wire, WriteError, Writer};
+use crate::{Mode, ReadError, ReadErrorKind, Reader, Wire, WriteError, Writer};
 
 const TYPE_IPV4: u8 = 1;
 const TYPE_DOMAIN: u8 = 2;
@@ -157,22 +157,16 @@ impl FromStr for Address {
     type Err = ParseAddressError;
 
     fn from_str(text: &str) -> Result<Self, ParseAddressError> {
-        let (host, port) = text
-            .rsplit_once(':')
-            .ok_or_else(|| ParseAddressError::NoPort(text.to_owned()))?;
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| ParseAddressError::NoPort(text.to_owned()))?;
         if port.is_empty() || !port.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(ParseAddressError::InvalidPort(port.to_owned()));
         }
-        let port = port
-            .parse()
-            .map_err(|_| ParseAddressError::InvalidPort(port.to_owned()))?;
+        let port = port.parse().map_err(|_| ParseAddressError::InvalidPort(port.to_owned()))?;
         if host.is_empty() {
             return Err(ParseAddressError::NoHost(text.to_owned()));
         }
         if host.contains([':', '[', ']']) {
-            let inner = host
-                .strip_prefix('[')
-                .and_then(|host| host.strip_suffix(']'));
+            let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
             return match inner.map(str::parse) {
                 Some(Ok(ip)) => Ok(Self::V6(SocketAddrV6::new(ip, port, 0, 0))),
                 _ => Err(ParseAddressError::InvalidIpv6(host.to_owned())),
@@ -185,10 +179,7 @@ impl FromStr for Address {
 #[inline]
 fn read_ipv4(r: &mut Reader<'_>) -> Result<SocketAddrV4, ReadError> {
     let [a, b, c, d, high, low] = r.take_array()?;
-    Ok(SocketAddrV4::new(
-        Ipv4Addr::new(a, b, c, d),
-        u16::from_be_bytes([high, low]),
-    ))
+    Ok(SocketAddrV4::new(Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])))
 }
 
 #[inline]
@@ -236,10 +227,7 @@ impl<'a> Wire<'a> for SocketAddr {
         match r.u8()? {
             TYPE_IPV4 => read_ipv4(r).map(SocketAddr::V4),
             TYPE_IPV6 => read_ipv6(r).map(SocketAddr::V6),
-            other => Err(ReadError::new(
-                ReadErrorKind::InvalidAddressType(other),
-                offset,
-            )),
+            other => Err(ReadError::new(ReadErrorKind::InvalidAddressType(other), offset)),
         }
     }
 
@@ -273,12 +261,12 @@ impl<'a> Wire<'a> for Address {
                 let start = r.offset();
                 let host = text_of(r.take(usize::from(len))?, start)?;
                 let port = r.u16()?;
+                if r.mode() == Mode::Strict && host.parse::<IpAddr>().is_ok() {
+                    return Err(ReadError::new(ReadErrorKind::Custom("an IP address is sent as a host name"), start));
+                }
                 Ok(Self::Domain(host.to_owned(), port))
             }
-            other => Err(ReadError::new(
-                ReadErrorKind::InvalidAddressType(other),
-                offset,
-            )),
+            other => Err(ReadError::new(ReadErrorKind::InvalidAddressType(other), offset)),
         }
     }
 

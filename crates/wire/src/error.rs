@@ -15,11 +15,7 @@ struct FieldPath {
 }
 
 impl FieldPath {
-    const EMPTY: Self = Self {
-        names: [""; PATH_LEN],
-        len: 0,
-        elided: false,
-    };
+    const EMPTY: Self = Self { names: [""; PATH_LEN], len: 0, elided: false };
 
     fn prepend(&mut self, name: &'static str) {
         if let Some(slot) = self.names.get_mut(self.len) {
@@ -51,9 +47,7 @@ impl fmt::Display for FieldPath {
 
 impl fmt::Debug for FieldPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.names.iter().take(self.len).rev())
-            .finish()
+        f.debug_list().entries(self.names.iter().take(self.len).rev()).finish()
     }
 }
 
@@ -105,11 +99,7 @@ impl ReadError {
     /// An error at `offset`, counted from the first byte that was given to the [`Reader`](crate::Reader).
     #[cold]
     pub fn new(kind: ReadErrorKind, offset: usize) -> Self {
-        Self {
-            kind,
-            offset,
-            path: FieldPath::EMPTY,
-        }
+        Self { kind, offset, path: FieldPath::EMPTY }
     }
 
     /// The same error within the field or message `name`. Derived code calls it for every field.
@@ -137,38 +127,24 @@ impl fmt::Display for ReadError {
         write!(f, "{path}")?;
         match kind {
             ReadErrorKind::UnexpectedEnd { needed, left } => {
-                write!(
-                    f,
-                    "needs {needed} bytes at offset {offset}, {left} are left"
-                )
+                write!(f, "needs {needed} bytes at offset {offset}, {left} are left")
             }
             ReadErrorKind::TrailingBytes(count) => {
                 write!(f, "{count} bytes too many at offset {offset}")
             }
             ReadErrorKind::InvalidUtf8 => write!(f, "the text at offset {offset} is not UTF-8"),
-            ReadErrorKind::InvalidBool(byte) => write!(
-                f,
-                "byte {byte:#04x} at offset {offset} is no bool: send 0 or 1"
-            ),
+            ReadErrorKind::InvalidBool(byte) => {
+                write!(f, "byte {byte:#04x} at offset {offset} is no bool: send 0 or 1")
+            }
             ReadErrorKind::InvalidAddressType(byte) => {
-                write!(
-                    f,
-                    "byte {byte:#04x} at offset {offset} is no known kind of address"
-                )
+                write!(f, "byte {byte:#04x} at offset {offset} is no known kind of address")
             }
             ReadErrorKind::PartialItem(size) => {
-                write!(
-                    f,
-                    "the array at offset {offset} ends within an item of {size} bytes"
-                )
+                write!(f, "the array at offset {offset} ends within an item of {size} bytes")
             }
             ReadErrorKind::InvalidKey => write!(f, "no public key can be read at offset {offset}"),
             ReadErrorKind::TooDeep => {
-                write!(
-                    f,
-                    "payloads are nested more than {} deep at offset {offset}",
-                    crate::MAX_DEPTH
-                )
+                write!(f, "payloads are nested more than {} deep at offset {offset}", crate::MAX_DEPTH)
             }
             ReadErrorKind::Custom(reason) => write!(f, "{reason} at offset {offset}"),
         }
@@ -212,10 +188,7 @@ impl WriteError {
     /// An error, as yet without the name of a field.
     #[cold]
     pub fn new(kind: WriteErrorKind) -> Self {
-        Self {
-            kind,
-            path: FieldPath::EMPTY,
-        }
+        Self { kind, path: FieldPath::EMPTY }
     }
 
     /// More `what` (a plural) than the format can count.

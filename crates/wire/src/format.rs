@@ -148,11 +148,7 @@ impl<'a, T: ByteString<'a>> Format<'a, T> for VarlenBx2 {
     fn write(value: &T, w: &mut Writer) -> Result<(), WriteError> {
         let bytes = value.bytes();
         let Ok(pairs) = u8::try_from(bytes.len() / 2) else {
-            return Err(WriteError::too_long(
-                "pairs of bytes",
-                usize::from(u8::MAX),
-                bytes.len() / 2,
-            ));
+            return Err(WriteError::too_long("pairs of bytes", usize::from(u8::MAX), bytes.len() / 2));
         };
         w.u8(pairs);
         w.put(bytes);
@@ -169,11 +165,7 @@ fn read_hx20<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], ReadError> {
 #[inline]
 fn write_hx20(bytes: &[u8], w: &mut Writer) -> Result<(), WriteError> {
     let Ok(items) = u16::try_from(bytes.len() / 20) else {
-        return Err(WriteError::too_long(
-            "items",
-            usize::from(u16::MAX),
-            bytes.len() / 20,
-        ));
+        return Err(WriteError::too_long("items", usize::from(u16::MAX), bytes.len() / 20));
     };
     w.reserve(bytes.len().saturating_add(2));
     w.u16(items);
@@ -256,8 +248,7 @@ impl BitFlags for [bool; 8] {
 impl BitFlags for u8 {
     #[inline]
     fn from_bits(bits: [bool; 8]) -> Self {
-        bits.iter()
-            .fold(0, |byte, bit| (byte << 1) | u8::from(*bit))
+        bits.iter().fold(0, |byte, bit| (byte << 1) | u8::from(*bit))
     }
 
     #[inline]

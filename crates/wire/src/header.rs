@@ -55,10 +55,7 @@ impl CommunityId {
     ///
     /// # Panics
     /// If `hex` is not 40 hex digits.
-    #[allow(
-        clippy::panic,
-        reason = "in a constant this is the error message of the compiler"
-    )]
+    #[allow(clippy::panic, reason = "in a constant this is the error message of the compiler")]
     pub const fn from_hex(hex: &str) -> Self {
         match Self::parse_hex(hex) {
             Ok(id) => id,
@@ -82,9 +79,7 @@ impl CommunityId {
                 (Some(high), Some(low)) => high << 4 | low,
                 (None, _) => return Err(ParseCommunityIdError::NotHex { position }),
                 (_, None) => {
-                    return Err(ParseCommunityIdError::NotHex {
-                        position: position + 1,
-                    });
+                    return Err(ParseCommunityIdError::NotHex { position: position + 1 });
                 }
             };
             digits = more_digits;
@@ -214,25 +209,16 @@ impl<'a> Packet<'a> {
     #[inline]
     pub fn parse(datagram: &'a [u8]) -> Result<Self, PacketError> {
         let Some((prefix, rest)) = datagram.split_first_chunk::<PREFIX_LEN>() else {
-            return Err(PacketError::TooShort {
-                len: datagram.len(),
-            });
+            return Err(PacketError::TooShort { len: datagram.len() });
         };
         let [zero, version, ..] = *prefix;
         if zero != 0 || version != VERSION {
-            return Err(PacketError::NotIpv8 {
-                start: [zero, version],
-            });
+            return Err(PacketError::NotIpv8 { start: [zero, version] });
         }
         let [message_id, body @ ..] = rest else {
             return Err(PacketError::NoMessageId);
         };
-        Ok(Self {
-            prefix,
-            message_id: *message_id,
-            body,
-            datagram,
-        })
+        Ok(Self { prefix, message_id: *message_id, body, datagram })
     }
 
     /// The first 22 bytes.
@@ -304,14 +290,9 @@ impl<'a> AuthHeader<'a> {
 #[inline]
 pub fn read_auth(datagram: &[u8]) -> Result<AuthHeader<'_>, ReadError> {
     let mut r = Reader::new(datagram);
-    let key = r
-        .take(BODY_OFFSET)
-        .and_then(|_| crate::varlen::read_varlen_u16(&mut r))
-        .map_err(|e| e.at("public key"))?;
-    Ok(AuthHeader {
-        key,
-        rest_offset: BODY_OFFSET + 2 + key.len(),
-    })
+    let key =
+        r.take(BODY_OFFSET).and_then(|_| crate::varlen::read_varlen_u16(&mut r)).map_err(|e| e.at("public key"))?;
+    Ok(AuthHeader { key, rest_offset: BODY_OFFSET + 2 + key.len() })
 }
 
 /// A datagram too short for the signature of its key.
@@ -329,18 +310,8 @@ pub struct NoSignature {
 /// # Errors
 /// If the datagram is shorter than prefix, message id and signature.
 #[inline]
-pub fn split_signature(
-    datagram: &[u8],
-    signature_len: usize,
-) -> Result<(&[u8], &[u8]), NoSignature> {
-    let too_short = NoSignature {
-        len: datagram.len(),
-        signature_len,
-    };
-    let at = datagram
-        .len()
-        .checked_sub(signature_len)
-        .filter(|at| *at >= BODY_OFFSET)
-        .ok_or(too_short)?;
+pub fn split_signature(datagram: &[u8], signature_len: usize) -> Result<(&[u8], &[u8]), NoSignature> {
+    let too_short = NoSignature { len: datagram.len(), signature_len };
+    let at = datagram.len().checked_sub(signature_len).filter(|at| *at >= BODY_OFFSET).ok_or(too_short)?;
     datagram.split_at_checked(at).ok_or(too_short)
 }

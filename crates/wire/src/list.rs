@@ -37,8 +37,8 @@ pub(crate) fn write_counted<T>(
     w: &mut Writer,
     write: impl Fn(&T, &mut Writer) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
-    let count = u8::try_from(items.len())
-        .map_err(|_| WriteError::too_long("items", usize::from(u8::MAX), items.len()))?;
+    let count =
+        u8::try_from(items.len()).map_err(|_| WriteError::too_long("items", usize::from(u8::MAX), items.len()))?;
     w.u8(count);
     for item in items {
         write(item, w)?;
@@ -57,17 +57,12 @@ pub(crate) fn read_array<const SIZE: usize, T>(
 ) -> Result<Vec<T>, ReadError> {
     let count = usize::from(u16::from_le_bytes(r.take_array()?));
     let start = r.offset();
-    let (items, partial) = r
-        .take_declared(count.saturating_mul(SIZE))?
-        .as_chunks::<SIZE>();
+    let (items, partial) = r.take_declared(count.saturating_mul(SIZE))?.as_chunks::<SIZE>();
     if !partial.is_empty() {
         return Err(ReadError::new(ReadErrorKind::PartialItem(SIZE), start));
     }
     let mode = r.mode();
-    items
-        .iter()
-        .map(|bytes| item(bytes, mode).map_err(|kind| ReadError::new(kind, start)))
-        .collect()
+    items.iter().map(|bytes| item(bytes, mode).map_err(|kind| ReadError::new(kind, start))).collect()
 }
 
 /// Writes one of the reference's arrays.
@@ -77,8 +72,8 @@ pub(crate) fn write_array<const SIZE: usize, T: Copy>(
     w: &mut Writer,
     item: impl Fn(T) -> [u8; SIZE],
 ) -> Result<(), WriteError> {
-    let count = u16::try_from(items.len())
-        .map_err(|_| WriteError::too_long("items", usize::from(u16::MAX), items.len()))?;
+    let count =
+        u16::try_from(items.len()).map_err(|_| WriteError::too_long("items", usize::from(u16::MAX), items.len()))?;
     w.reserve(items.len().saturating_mul(SIZE).saturating_add(2));
     w.put(&count.to_le_bytes());
     for value in items {

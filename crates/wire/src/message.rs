@@ -276,3 +276,35 @@ impl Auth for Signed {
 impl Auth for Unsigned {
     const SIGNED: bool = false;
 }
+
+/// What derived code needs and nobody else.
+#[doc(hidden)]
+pub mod private {
+    /// An integer that can be an identifier.
+    pub trait Identifier: Copy {
+        const MAX: u64;
+        fn to_u64(self) -> u64;
+        fn from_low_bits(id: u64) -> Self;
+    }
+
+    macro_rules! identifier {
+        ($($int:ident)*) => { $(
+            impl Identifier for $int {
+                const MAX: u64 = $int::MAX as u64;
+
+                #[inline]
+                fn to_u64(self) -> u64 {
+                    u64::from(self)
+                }
+
+                #[inline]
+                #[allow(clippy::cast_possible_truncation, reason = "only the low bits are kept, as documented")]
+                fn from_low_bits(id: u64) -> Self {
+                    id as $int
+                }
+            }
+        )* };
+    }
+
+    identifier!(u16 u32 u64);
+}

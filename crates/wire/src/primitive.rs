@@ -100,11 +100,7 @@ impl<'a> Wire<'a> for f64 {
 /// Anything but 0 is true in the reference; strictly, only 1 is.
 #[inline]
 fn bool_of(byte: u8, mode: Mode) -> Result<bool, ReadErrorKind> {
-    if byte > 1 && mode == Mode::Strict {
-        Err(ReadErrorKind::InvalidBool(byte))
-    } else {
-        Ok(byte != 0)
-    }
+    if byte > 1 && mode == Mode::Strict { Err(ReadErrorKind::InvalidBool(byte)) } else { Ok(byte != 0) }
 }
 
 impl<'a> Wire<'a> for bool {

@@ -62,13 +62,7 @@ impl<'a> Reader<'a> {
     /// Reads `buf` in a given mode.
     #[inline]
     pub fn with_mode(buf: &'a [u8], mode: Mode) -> Self {
-        Self {
-            rest: buf,
-            end: buf.len(),
-            overrun: 0,
-            mode,
-            depth: 0,
-        }
+        Self { rest: buf, end: buf.len(), overrun: 0, mode, depth: 0 }
     }
 
     /// The mode, for formats that look at it.
@@ -152,9 +146,7 @@ impl<'a> Reader<'a> {
         if self.mode == Mode::Strict {
             return Err(self.unexpected_end(n));
         }
-        self.overrun = self
-            .overrun
-            .saturating_add(n.saturating_sub(self.rest.len()));
+        self.overrun = self.overrun.saturating_add(n.saturating_sub(self.rest.len()));
         Ok(self.take_all())
     }
 
@@ -191,13 +183,7 @@ impl<'a> Reader<'a> {
         let start = self.offset();
         let body = self.take_declared(size)?;
         let end = start.saturating_add(body.len());
-        let mut inner = Reader {
-            rest: body,
-            end,
-            overrun: 0,
-            mode: self.mode,
-            depth: self.depth + 1,
-        };
+        let mut inner = Reader { rest: body, end, overrun: 0, mode: self.mode, depth: self.depth + 1 };
         let value = read(&mut inner)?;
         if self.mode == Mode::Strict {
             inner.finish()?;
@@ -211,11 +197,7 @@ impl<'a> Reader<'a> {
     /// [`TrailingBytes`](ReadErrorKind::TrailingBytes) if bytes are left. A cursor past the end is none.
     #[inline]
     pub fn finish(self) -> Result<(), ReadError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(self.error(ReadErrorKind::TrailingBytes(self.rest.len())))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(self.error(ReadErrorKind::TrailingBytes(self.rest.len()))) }
     }
 
     /// An error at the present offset.
@@ -226,9 +208,6 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn unexpected_end(&self, needed: usize) -> ReadError {
-        self.error(ReadErrorKind::UnexpectedEnd {
-            needed,
-            left: self.rest.len(),
-        })
+        self.error(ReadErrorKind::UnexpectedEnd { needed, left: self.rest.len() })
     }
 }

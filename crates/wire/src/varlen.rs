@@ -128,11 +128,7 @@ pub(crate) fn read_varlen_u16<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], ReadEr
 #[inline]
 pub(crate) fn write_varlen_u16(bytes: &[u8], w: &mut Writer) -> Result<(), WriteError> {
     let Ok(len) = u16::try_from(bytes.len()) else {
-        return Err(WriteError::too_long(
-            "bytes",
-            usize::from(u16::MAX),
-            bytes.len(),
-        ));
+        return Err(WriteError::too_long("bytes", usize::from(u16::MAX), bytes.len()));
     };
     w.reserve(bytes.len().saturating_add(2));
     w.u16(len);

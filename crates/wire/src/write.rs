@@ -37,9 +37,7 @@ impl Writer {
     /// An empty buffer with room for `capacity` bytes.
     #[inline]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            buf: Vec::with_capacity(capacity),
-        }
+        Self { buf: Vec::with_capacity(capacity) }
     }
 
     /// Appends to `buf`: a prefix already written, or a buffer to use again.
@@ -67,16 +65,12 @@ impl Writer {
     /// # Errors
     /// Those of `write`, and [`TooLong`](crate::WriteErrorKind::TooLong) beyond 65,535 bytes.
     #[inline]
-    pub fn nested(
-        &mut self,
-        write: impl FnOnce(&mut Self) -> Result<(), WriteError>,
-    ) -> Result<(), WriteError> {
+    pub fn nested(&mut self, write: impl FnOnce(&mut Self) -> Result<(), WriteError>) -> Result<(), WriteError> {
         let start = self.buf.len();
         self.u16(0);
         write(self)?;
         let len = self.buf.len().saturating_sub(start).saturating_sub(2);
-        let size = u16::try_from(len)
-            .map_err(|_| WriteError::too_long("bytes", usize::from(u16::MAX), len))?;
+        let size = u16::try_from(len).map_err(|_| WriteError::too_long("bytes", usize::from(u16::MAX), len))?;
         if let Some(prefix) = self.buf.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
             *prefix = size.to_be_bytes();
         }

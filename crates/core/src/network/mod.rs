@@ -75,7 +75,8 @@ pub enum NetworkEvent {
 pub struct Network {
     limits: Limits,
     peers: IndexMap<Mid, PeerRecord>,
-    by_address: HashMap<SocketAddr, Mid>,
+    /// Several peers may share an address, a NAT's for example; the last one stands for it.
+    by_address: HashMap<SocketAddr, SmallVec<[Mid; 1]>>,
     by_service: HashMap<CommunityId, IndexSet<Mid>>,
     strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
     known: LinkedHashMap<SocketAddr, Known>,
@@ -140,7 +141,7 @@ impl Network {
     /// The verified peer that was last seen at, or says that it is at, this address.
     #[must_use]
     pub fn by_address(&self, address: SocketAddr) -> Option<&PeerRecord> {
-        self.peers.get(self.by_address.get(&address)?)
+        self.peers.get(self.by_address.get(&address)?.last()?)
     }
 
     /// The verified peers that serve a community.
@@ -175,7 +176,10 @@ impl Network {
         self.known.iter().filter_map(move |(address, known)| {
             let serves = known.service == Some(service)
                 || known.introducer.is_some_and(|mid| self.services_of(&mid).contains(&service));
-            let taken = || self.by_address(*address).is_some_and(|peer| peer.services.contains(&service));
+            let taken = || {
+                let mut there = self.by_address.get(address).into_iter().flatten();
+                there.any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
+            };
             (serves && !taken()).then_some(*address)
         })
     }
@@ -210,8 +214,10 @@ impl Network {
 
     /// Notes that a packet came from this address, whatever it holds.
     pub(crate) fn heard(&mut self, address: SocketAddr, now: Time) {
-        if let Some(record) = self.by_address.get(&address).and_then(|mid| self.peers.get_mut(mid)) {
-            record.last_response = Some(now);
+        for mid in self.by_address.get(&address).into_iter().flatten() {
+            if let Some(record) = self.peers.get_mut(mid) {
+                record.last_response = Some(now);
+            }
         }
     }
 
@@ -251,7 +257,7 @@ impl Network {
         let mut record = peer.clone();
         record.services = self.strangers.remove(&mid).unwrap_or_default();
         for address in record.addresses.iter() {
-            self.by_address.insert(address, mid);
+            self.index(address, mid);
         }
         for service in record.services.iter() {
             self.by_service.entry(*service).or_default().insert(mid);
@@ -334,9 +340,7 @@ impl Network {
         };
         for address in record.addresses.iter() {
             self.known.remove(&address);
-            if self.by_address.get(&address) == Some(mid) {
-                self.by_address.remove(&address);
-            }
+            self.unindex(address, mid);
         }
         for service in &record.services {
             if let Some(serving) = self.by_service.get_mut(service) {
@@ -363,18 +367,33 @@ impl Network {
         !self.events.is_empty()
     }
 
+    fn index(&mut self, address: SocketAddr, mid: Mid) {
+        let there = self.by_address.entry(address).or_default();
+        // An IPv4 and a LAN address may be the same.
+        if !there.contains(&mid) {
+            there.push(mid);
+        }
+    }
+
+    fn unindex(&mut self, address: SocketAddr, mid: &Mid) {
+        if let Some(there) = self.by_address.get_mut(&address) {
+            there.retain(|other| other != mid);
+            if there.is_empty() {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+
     /// Brings the address index in line with a record whose addresses were `before`.
     fn reindex(&mut self, mid: &Mid, before: Addresses) {
         let Some(now) = self.peers.get(mid).map(|record| record.addresses) else {
             return;
         };
         for address in before.iter().filter(|address| !now.contains(*address)) {
-            if self.by_address.get(&address) == Some(mid) {
-                self.by_address.remove(&address);
-            }
+            self.unindex(address, mid);
         }
         for address in now.iter().filter(|address| !before.contains(*address)) {
-            self.by_address.insert(address, *mid);
+            self.index(address, *mid);
         }
     }
 
