@@ -1,10 +1,10 @@
 //! The overlay of the first tutorial: peers that find each other and keep a Lamport clock.
 //!
-//! Run it twice, the second time with the first one's address as `--bootstrap`:
+//! Start a tracker, then two or more of these:
 //!
 //! ```text
-//! cargo run --release --example overlay -- --listen 127.0.0.1:8091
-//! cargo run --release --example overlay -- --bootstrap 127.0.0.1:8091
+//! cargo run --release --bin ipv8 -- tracker --listen 127.0.0.1:6421
+//! cargo run --release --example overlay -- --bootstrap 127.0.0.1:6421
 //! ```
 #![allow(clippy::print_stdout, reason = "printing is what examples do")]
 

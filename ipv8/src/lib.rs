@@ -17,9 +17,9 @@ mod service;
 pub mod tutorial {}
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, MaxPeers, Node, OverlayConfig,
-    Peer, Received, RequestError, Routes, Schedule, SendError, Stats, Strategy, Target, TaskError, TaskRef, Time,
-    handlers,
+    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, MaxPeers, Node,
+    OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Stats, Strategy, Target, TaskError,
+    TaskRef, Time, handlers,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;

@@ -153,6 +153,12 @@ impl Context<'_> {
         self.state.own.wan
     }
 
+    /// Whether this machine has this address, as far as the driver told.
+    #[must_use]
+    pub fn is_own_address(&self, ip: std::net::IpAddr) -> bool {
+        self.state.own.is_ours(ip)
+    }
+
     /// The message that is being handled; `None` in tasks, strategies and hooks.
     #[must_use]
     pub fn received(&self) -> Option<&Received<'_>> {

@@ -1,21 +1,14 @@
 //! What keys cost: `cargo bench -p ipv8-crypto`. Messages are of 200 bytes, a usual packet.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "a bench stops when its set-up fails"
-)]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a bench stops when its set-up fails")]
 
 use divan::{Bencher, black_box};
 use ipv8_crypto::{Curve, Job, Memoised, Mid, PrivateKey, PublicKey, Verifier};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-const CURVES: &[Curve] = if cfg!(feature = "legacy") {
-    &[Curve::Curve25519, Curve::VeryLow, Curve::Medium]
-} else {
-    &[Curve::Curve25519]
-};
+const CURVES: &[Curve] =
+    if cfg!(feature = "legacy") { &[Curve::Curve25519, Curve::VeryLow, Curve::Medium] } else { &[Curve::Curve25519] };
 const MESSAGE: [u8; 200] = [7; 200];
 
 fn main() {
@@ -23,8 +16,7 @@ fn main() {
 }
 
 fn key(curve: Curve) -> PrivateKey {
-    PrivateKey::generate(curve, &mut StdRng::seed_from_u64(1))
-        .expect("curves that this OpenSSL has")
+    PrivateKey::generate(curve, &mut StdRng::seed_from_u64(1)).expect("curves that this OpenSSL has")
 }
 
 #[divan::bench(args = CURVES)]
@@ -46,20 +38,14 @@ fn verify_new_key(bencher: Bencher<'_, '_>, curve: Curve) {
     let key = key(curve);
     let signature = key.sign(&MESSAGE).expect("signs");
     let read = || PublicKey::from_bytes(key.public().as_bytes()).expect("its own bytes");
-    bencher
-        .with_inputs(read)
-        .bench_local_values(|key| key.verify(black_box(&MESSAGE), &signature));
+    bencher.with_inputs(read).bench_local_values(|key| key.verify(black_box(&MESSAGE), &signature));
 }
 
 #[divan::bench(args = CURVES)]
 fn verify_remembered(bencher: Bencher<'_, '_>, curve: Curve) {
     let key = key(curve);
     let signature = key.sign(&MESSAGE).expect("signs");
-    let job = Job {
-        key: key.public(),
-        message: &MESSAGE,
-        signature: &signature,
-    };
+    let job = Job { key: key.public(), message: &MESSAGE, signature: &signature };
     let (mut memoised, mut verdicts) = (Memoised::default(), Vec::new());
     bencher.bench_local(|| memoised.verify(black_box(&[job]), &mut verdicts));
 }

@@ -26,13 +26,7 @@ pub enum Curve {
 
 impl Curve {
     /// All of them, the one in use today first.
-    pub const ALL: [Self; 5] = [
-        Self::Curve25519,
-        Self::VeryLow,
-        Self::Low,
-        Self::Medium,
-        Self::High,
-    ];
+    pub const ALL: [Self; 5] = [Self::Curve25519, Self::VeryLow, Self::Low, Self::Medium, Self::High];
 
     /// The name in the reference's configuration: `curve25519`, `very-low`, `low`, `medium` or `high`.
     #[must_use]
@@ -87,9 +81,6 @@ impl FromStr for Curve {
 
     /// Reads [`Curve::name`]; the reference, too, accepts exactly these.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|curve| curve.name() == text)
-            .ok_or_else(|| UnknownCurve(text.to_owned()))
+        Self::ALL.into_iter().find(|curve| curve.name() == text).ok_or_else(|| UnknownCurve(text.to_owned()))
     }
 }

@@ -33,9 +33,7 @@ pub enum KeyError {
     #[error("keys other than curve25519 need OpenSSL: build ipv8-crypto with the feature `legacy`")]
     LegacyDisabled,
     /// OpenSSL refused the bytes: not the DER of a key, or a point off its curve.
-    #[error(
-        "OpenSSL does not read this key ({0}): check that it is complete and on a curve of this OpenSSL"
-    )]
+    #[error("OpenSSL does not read this key ({0}): check that it is complete and on a curve of this OpenSSL")]
     Malformed(String),
     /// A private key with which nothing can be signed here, such as RSA.
     #[error("a private key of type {0} does not sign IPv8 packets: use a curve25519 key")]
@@ -47,9 +45,7 @@ pub enum KeyError {
     #[error("the private key is encrypted: remove its passphrase first (openssl pkey -in FILE)")]
     Encrypted,
     /// PEM and PKCS#8 hold only the Ed25519 half of a key; the other half is drawn anew at each load.
-    #[error(
-        "this holds only the signing half of a key: read it with from_pem, which draws the other half"
-    )]
+    #[error("this holds only the signing half of a key: read it with from_pem, which draws the other half")]
     NeedsRandomness,
     /// OpenSSL could not draw or write a key.
     #[error("OpenSSL failed ({0}): if it lacks binary curves, build with the feature `vendored`")]

@@ -95,10 +95,7 @@ pub fn save(path: impl AsRef<Path>, key: &PrivateKey, overwrite: bool) -> Result
     }
     write_whole(path, &key.to_bytes(), overwrite).map_err(|source| match source.kind() {
         io::ErrorKind::AlreadyExists if !overwrite => KeyFileError::Exists(path.to_owned()),
-        _ => KeyFileError::Write {
-            path: path.to_owned(),
-            source,
-        },
+        _ => KeyFileError::Write { path: path.to_owned(), source },
     })
 }
 
@@ -122,9 +119,9 @@ pub fn load_any(path: impl AsRef<Path>) -> Result<KeyMaterial, KeyFileError> {
     let content = content(path)?;
     match PrivateKey::read(&content, &mut draw_from_system) {
         Ok(key) => Ok(KeyMaterial::Private(key)),
-        Err(KeyError::PublicGiven) => PublicKey::from_bytes(&content)
-            .map(KeyMaterial::Public)
-            .map_err(|source| unusable(path, source)),
+        Err(KeyError::PublicGiven) => {
+            PublicKey::from_bytes(&content).map(KeyMaterial::Public).map_err(|source| unusable(path, source))
+        }
         Err(source) => Err(unusable(path, source)),
     }
 }
@@ -166,10 +163,7 @@ fn unusable(path: &Path, source: KeyError) -> KeyFileError {
 fn content(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let cannot_read = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => KeyFileError::NotFound(path.to_owned()),
-        _ => KeyFileError::Read {
-            path: path.to_owned(),
-            source,
-        },
+        _ => KeyFileError::Read { path: path.to_owned(), source },
     };
     // Asked before opening, which would wait for the other end of a pipe.
     let metadata = fs::metadata(path).map_err(cannot_read)?;
@@ -184,9 +178,7 @@ fn content(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     // Read into place, with room for the read that finds the end: growing would leave copies of the key behind.
     let mut content = Zeroizing::new(Vec::with_capacity(found + 64));
     let file = File::open(path).map_err(cannot_read)?;
-    file.take(metadata.len())
-        .read_to_end(&mut content)
-        .map_err(cannot_read)?;
+    file.take(metadata.len()).read_to_end(&mut content).map_err(cannot_read)?;
     Ok(content)
 }
 
@@ -239,9 +231,7 @@ impl Temporary {
                 Err(error) => return Err(error),
             }
         }
-        Err(io::Error::other(
-            "remove the stale temporary files (.tmp) beside it",
-        ))
+        Err(io::Error::other("remove the stale temporary files (.tmp) beside it"))
     }
 
     fn rename(&mut self, path: &Path) -> io::Result<()> {
@@ -254,12 +244,7 @@ impl Temporary {
     /// of memory cards, and whatever forbids them) get an empty file first, which holds the name.
     fn take_free_name(&mut self, path: &Path) -> io::Result<()> {
         match fs::hard_link(&self.path, path) {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported
-                ) =>
-            {
+            Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) => {
                 OpenOptions::new().write(true).create_new(true).open(path)?;
                 self.rename(path).inspect_err(|_| {
                     let _ = fs::remove_file(path);
@@ -281,10 +266,7 @@ impl Drop for Temporary {
 /// Draws from the operating system.
 fn draw_from_system() -> Result<Zeroizing<[u8; 32]>, KeyError> {
     let mut half = Zeroizing::new([0; 32]);
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "whoever reads files may ask the system for randomness"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "whoever reads files may ask the system for randomness")]
     getrandom::fill(half.as_mut_slice()).map_err(|error| KeyError::Backend(error.to_string()))?;
     Ok(half)
 }

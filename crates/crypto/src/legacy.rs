@@ -65,22 +65,14 @@ impl Public {
     fn new(key: &PKey<Open>) -> Result<Self, KeyError> {
         let der = key.public_key_to_der().map_err(malformed)?;
         if key.id() != Id::EC {
-            return Ok(Self {
-                der,
-                curve: None,
-                curve_name: "unknown",
-                signature_len: key.size(),
-                key: None,
-            });
+            return Ok(Self { der, curve: None, curve_name: "unknown", signature_len: key.size(), key: None });
         }
         Self::from_ec(der, key.ec_key().map_err(malformed)?)
     }
 
     fn from_ec(der: Vec<u8>, key: EcKey<Open>) -> Result<Self, KeyError> {
         let nid = key.group().curve_name();
-        let curve_name = nid
-            .and_then(|nid| nid.short_name().ok())
-            .unwrap_or("unknown");
+        let curve_name = nid.and_then(|nid| nid.short_name().ok()).unwrap_or("unknown");
         Ok(Self {
             der,
             curve: nid.and_then(curve_of),
@@ -174,16 +166,9 @@ impl Private {
         let half = half_len(self.ec.group().degree());
         let padded = i32::try_from(half).map_err(|error| SignError::Backend(error.to_string()))?;
         let both = EcdsaSig::sign(&Sha1::digest(message), &self.ec)
-            .and_then(|drawn| {
-                Ok([
-                    drawn.r().to_vec_padded(padded)?,
-                    drawn.s().to_vec_padded(padded)?,
-                ]
-                .concat())
-            })
+            .and_then(|drawn| Ok([drawn.r().to_vec_padded(padded)?, drawn.s().to_vec_padded(padded)?].concat()))
             .map_err(|error| SignError::Backend(error.to_string()))?;
-        Signature::from_slice(&both)
-            .ok_or_else(|| SignError::Backend(format!("{} bytes of signature", both.len())))
+        Signature::from_slice(&both).ok_or_else(|| SignError::Backend(format!("{} bytes of signature", both.len())))
     }
 }
 
@@ -215,16 +200,12 @@ fn well_known(identifier: &[u8]) -> Option<Nid> {
 }
 
 fn curve_of(nid: Nid) -> Option<Curve> {
-    Curve::ALL
-        .into_iter()
-        .find(|curve| nid_of(*curve) == Some(nid))
+    Curve::ALL.into_iter().find(|curve| nid_of(*curve) == Some(nid))
 }
 
 fn ed25519_half(raw: Result<Vec<u8>, ErrorStack>) -> Result<[u8; 32], KeyError> {
     let raw = Zeroizing::new(raw.map_err(malformed)?);
-    raw.as_slice()
-        .try_into()
-        .map_err(|_| KeyError::TooShort { found: raw.len() })
+    raw.as_slice().try_into().map_err(|_| KeyError::TooShort { found: raw.len() })
 }
 
 /// The first of OpenSSL's reasons: those below it repeat it with more context.

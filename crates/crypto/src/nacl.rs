@@ -19,22 +19,16 @@ pub(crate) const PRIVATE_PREFIX: &[u8; 10] = b"LibNaCLSK:";
 pub(crate) const KEY_LEN: usize = 74;
 
 /// SubjectPublicKeyInfo of Ed25519 up to the key (RFC 8410, section 4).
-const SPKI_PREFIX: [u8; 12] = [
-    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
-];
+const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// PKCS#8 of Ed25519 up to the seed (RFC 8410, section 7).
-const PKCS8_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// `prefix`, then two times 32 bytes.
 fn join(prefix: &[u8; 10], exchange: &[u8; 32], signing: &[u8; 32]) -> [u8; KEY_LEN] {
     let mut bytes = [0; KEY_LEN];
     let parts = prefix.iter().chain(exchange).chain(signing);
-    bytes
-        .iter_mut()
-        .zip(parts)
-        .for_each(|(to, from)| *to = *from);
+    bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
     bytes
 }
 
@@ -45,10 +39,7 @@ pub(crate) fn from_spki(der: &[u8]) -> Option<[u8; 32]> {
 
 /// The seed in a PKCS#8 of Ed25519; what follows it is dropped.
 pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
-    der.strip_prefix(&PKCS8_PREFIX)?
-        .first_chunk()
-        .copied()
-        .map(Zeroizing::new)
+    der.strip_prefix(&PKCS8_PREFIX)?.first_chunk().copied().map(Zeroizing::new)
 }
 
 /// Public halves, as bytes: any 64 bytes load, and what is no point verifies nothing.
@@ -98,9 +89,7 @@ impl Public {
             let point = VerifyingKey::from_bytes(&self.signing_key());
             point.ok().map(Box::new)
         });
-        point
-            .as_ref()
-            .is_some_and(|key| key.verify(message, &signature).is_ok())
+        point.as_ref().is_some_and(|key| key.verify(message, &signature).is_ok())
     }
 }
 
@@ -156,9 +145,7 @@ impl Private {
 
     /// X25519, then HSalsa20 over a block of zeros: NaCl's `crypto_box_beforenm`.
     pub(crate) fn agree(&self, peer: &[u8]) -> Result<Zeroizing<[u8; 32]>, AgreeError> {
-        let peer: [u8; 32] = peer
-            .try_into()
-            .map_err(|_| AgreeError::KeyLength { found: peer.len() })?;
+        let peer: [u8; 32] = peer.try_into().map_err(|_| AgreeError::KeyLength { found: peer.len() })?;
         let shared = self.exchange.diffie_hellman(&peer.into());
         if !shared.was_contributory() {
             return Err(AgreeError::SmallOrder);
@@ -181,12 +168,7 @@ mod tests {
     #[test]
     fn secrets_are_wiped_when_dropped() {
         fn wipes<T: ZeroizeOnDrop>(_: &T) {}
-        let Private {
-            exchange,
-            seed,
-            expanded,
-            verifying: _,
-        } = &Private::new(&[1; 32], &[2; 32]);
+        let Private { exchange, seed, expanded, verifying: _ } = &Private::new(&[1; 32], &[2; 32]);
         wipes(exchange);
         wipes(seed);
         wipes(expanded);

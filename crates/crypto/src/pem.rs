@@ -25,10 +25,7 @@ pub(crate) fn as_text(bytes: &[u8]) -> Result<&str, KeyError> {
 }
 
 /// The first block with a wanted label, and that label; other blocks are passed over.
-pub(crate) fn decode<'a>(
-    text: &'a str,
-    wanted: &[&str],
-) -> Result<(&'a str, Zeroizing<Vec<u8>>), KeyError> {
+pub(crate) fn decode<'a>(text: &'a str, wanted: &[&str]) -> Result<(&'a str, Zeroizing<Vec<u8>>), KeyError> {
     let mut rest = text;
     let mut passed_over = None;
     while let Some((_, begun)) = rest.split_once("-----BEGIN ") {
@@ -53,9 +50,7 @@ pub(crate) fn decode<'a>(
         base64.extend(body.bytes().filter(|byte| !byte.is_ascii_whitespace()));
         // With room from the start no copy of a secret is left behind by growing.
         let mut der = Zeroizing::new(Vec::with_capacity(base64.len()));
-        STANDARD
-            .decode_vec(base64.as_slice(), &mut der)
-            .map_err(|_| KeyError::BadPem("its base64 is broken"))?;
+        STANDARD.decode_vec(base64.as_slice(), &mut der).map_err(|_| KeyError::BadPem("its base64 is broken"))?;
         return Ok((label, der));
     }
     Err(match passed_over {

@@ -139,10 +139,7 @@ impl PrivateKey {
             return Err(KeyError::PublicGiven);
         }
         if bytes.len() > MAX_ENCODED_LEN {
-            return Err(KeyError::TooLong {
-                found: bytes.len(),
-                limit: MAX_ENCODED_LEN,
-            });
+            return Err(KeyError::TooLong { found: bytes.len(), limit: MAX_ENCODED_LEN });
         }
         match bytes.first() {
             Some(0x30) => Self::read_der(bytes, half),
@@ -194,11 +191,6 @@ pub(crate) fn draw_from<R: CryptoRng + ?Sized>(
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "PrivateKey({}, {:?})",
-            self.0.public.curve_name(),
-            self.mid()
-        )
+        write!(f, "PrivateKey({}, {:?})", self.0.public.curve_name(), self.mid())
     }
 }

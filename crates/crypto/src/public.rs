@@ -25,15 +25,8 @@ pub struct PublicKey(Arc<Inner>);
 
 /// Fields stand in the variants, not in structs of their own, so that the tag fits where a struct has padding.
 enum Inner {
-    Curve25519 {
-        key: nacl::Public,
-        point: nacl::Point,
-        mid: Mid,
-    },
-    Legacy {
-        key: Box<legacy::Public>,
-        mid: Mid,
-    },
+    Curve25519 { key: nacl::Public, point: nacl::Point, mid: Mid },
+    Legacy { key: Box<legacy::Public>, mid: Mid },
 }
 
 impl PublicKey {
@@ -55,10 +48,7 @@ impl PublicKey {
             return Err(KeyError::PrivateGiven);
         }
         if bytes.len() > MAX_ENCODED_LEN {
-            return Err(KeyError::TooLong {
-                found: bytes.len(),
-                limit: MAX_ENCODED_LEN,
-            });
+            return Err(KeyError::TooLong { found: bytes.len(), limit: MAX_ENCODED_LEN });
         }
         match bytes.first() {
             Some(0x30) => Self::from_der(bytes),

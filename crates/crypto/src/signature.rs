@@ -20,10 +20,7 @@ impl Signature {
     pub fn from_slice(signature: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX_SIGNATURE_LEN];
         bytes.get_mut(..signature.len())?.copy_from_slice(signature);
-        Some(Self {
-            bytes,
-            len: u8::try_from(signature.len()).ok()?,
-        })
+        Some(Self { bytes, len: u8::try_from(signature.len()).ok()? })
     }
 
     /// The bytes as they go on the wire.
@@ -68,10 +65,6 @@ impl Eq for Signature {}
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.bytes;
-        write!(
-            f,
-            "Signature({} bytes, {a:02x}{b:02x}{c:02x}{d:02x}…)",
-            self.len
-        )
+        write!(f, "Signature({} bytes, {a:02x}{b:02x}{c:02x}{d:02x}…)", self.len)
     }
 }

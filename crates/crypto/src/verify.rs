@@ -31,10 +31,7 @@ pub struct Sequential;
 impl Verifier for Sequential {
     fn verify(&mut self, jobs: &[Job<'_>], verdicts: &mut Vec<bool>) {
         verdicts.clear();
-        verdicts.extend(
-            jobs.iter()
-                .map(|job| job.key.verify(job.message, job.signature)),
-        );
+        verdicts.extend(jobs.iter().map(|job| job.key.verify(job.message, job.signature)));
     }
 }
 

@@ -26,11 +26,7 @@ fn keys_and_their_signatures_are_the_reference_s() {
         let name = text(entry, "name");
         let private = PrivateKey::from_bytes(&bytes(entry, "private_bin")).expect(name);
         let public = PublicKey::from_bytes(&bytes(entry, "public_bin")).expect(name);
-        assert_eq!(
-            private.to_bytes().as_slice(),
-            bytes(entry, "private_bin"),
-            "{name}"
-        );
+        assert_eq!(private.to_bytes().as_slice(), bytes(entry, "private_bin"), "{name}");
         assert_eq!(private.public(), &public, "{name}");
         assert_eq!(public.as_bytes(), bytes(entry, "public_bin"), "{name}");
         assert_eq!(public.curve_name(), text(entry, "curve_name"), "{name}");
@@ -59,11 +55,7 @@ fn halves_are_parted_in_the_middle() {
     for zeros in [1, 5, 20_000] {
         let zeros = vec![0; zeros];
         let padded = [&zeros, r, &zeros, s].concat();
-        assert!(
-            key.public().verify(b"message", &padded),
-            "{} zeros",
-            zeros.len()
-        );
+        assert!(key.public().verify(b"message", &padded), "{} zeros", zeros.len());
     }
     assert!(!key.public().verify(b"message", &[&[0], r, s].concat()));
     assert!(!key.public().verify(b"message", &[r, s, &[0]].concat()));
@@ -83,9 +75,7 @@ fn high_s_is_accepted() {
     let (r, s) = signature.split_at(21);
     let group = EcGroup::from_curve_name(Nid::SECT163K1).unwrap();
     let mut order = BigNum::new().unwrap();
-    group
-        .order(&mut order, &mut openssl::bn::BigNumContext::new().unwrap())
-        .unwrap();
+    group.order(&mut order, &mut openssl::bn::BigNumContext::new().unwrap()).unwrap();
     let other = &order - &BigNum::from_slice(s).unwrap();
     let flipped = [r, &other.to_vec_padded(21).unwrap()].concat();
     assert!(key.public().verify(b"message", &flipped));
@@ -101,10 +91,7 @@ fn generated_keys_sign_and_survive_their_bytes_and_pem() {
         assert_eq!(key.public().signature_len(), curve.signature_len());
         let again = PrivateKey::from_bytes(&key.to_bytes()).unwrap();
         assert_eq!(again.public(), key.public());
-        assert_eq!(
-            &PublicKey::from_bytes(key.public().as_bytes()).unwrap(),
-            key.public()
-        );
+        assert_eq!(&PublicKey::from_bytes(key.public().as_bytes()).unwrap(), key.public());
         // Zeros in front of r or s must stay: some of 64 signatures begin with them.
         for message in 0..64u8 {
             let signature = again.sign(&[message]).unwrap();

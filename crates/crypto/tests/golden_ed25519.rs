@@ -31,12 +31,7 @@ fn single_verification_has_the_reference_s_verdicts() {
     let rows = rows();
     assert_eq!(rows.len(), 4_314);
     for (key, message, signature, valid) in &rows {
-        assert_eq!(
-            key.verify(message, signature),
-            *valid,
-            "{key:?} {}",
-            hex::encode(signature)
-        );
+        assert_eq!(key.verify(message, signature), *valid, "{key:?} {}", hex::encode(signature));
         // Once more with the point decompressed.
         assert_eq!(key.verify(message, signature), *valid, "{key:?}, again");
     }
@@ -45,14 +40,7 @@ fn single_verification_has_the_reference_s_verdicts() {
 #[test]
 fn every_verifier_has_the_reference_s_verdicts() {
     let rows = rows();
-    let jobs: Vec<_> = rows
-        .iter()
-        .map(|(key, message, signature, _)| Job {
-            key,
-            message,
-            signature,
-        })
-        .collect();
+    let jobs: Vec<_> = rows.iter().map(|(key, message, signature, _)| Job { key, message, signature }).collect();
     let expected: Vec<_> = rows.iter().map(|row| row.3).collect();
     let mut verdicts = Vec::new();
     Sequential.verify(&jobs, &mut verdicts);

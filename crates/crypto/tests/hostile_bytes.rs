@@ -50,14 +50,7 @@ fn mids_of_another_length_or_alphabet_are_refused() {
     assert!(good.parse::<Mid>().is_ok());
     assert!(good.to_uppercase().parse::<Mid>().is_ok());
     let long = format!("{good}0");
-    for bad in [
-        "",
-        &good[1..],
-        &long,
-        &good.replace('9', "+"),
-        &good.replace('9', "g"),
-        &good.replace('9', "é"),
-    ] {
+    for bad in ["", &good[1..], &long, &good.replace('9', "+"), &good.replace('9', "g"), &good.replace('9', "é")] {
         assert!(bad.parse::<Mid>().is_err(), "{bad}");
     }
 }
@@ -72,10 +65,7 @@ mod der {
 
     /// What OpenSSL writes again after reading it.
     fn openssl_reads(der: &[u8]) -> Option<Vec<u8>> {
-        PKey::public_key_from_der(der)
-            .ok()?
-            .public_key_to_der()
-            .ok()
+        PKey::public_key_from_der(der).ok()?.public_key_to_der().ok()
     }
 
     /// Well-known curves are read past OpenSSL's decoder: every change of one byte, and every cut, has the same
@@ -88,21 +78,13 @@ mod der {
             assert_eq!(openssl_reads(der).as_deref(), Some(der));
             for place in 0..der.len() {
                 let cut = PublicKey::from_bytes(&der[..place]).ok();
-                assert_eq!(
-                    cut.is_some(),
-                    openssl_reads(&der[..place]).is_some(),
-                    "{curve} cut at {place}"
-                );
+                assert_eq!(cut.is_some(), openssl_reads(&der[..place]).is_some(), "{curve} cut at {place}");
                 for flip in [0x01, 0x02, 0x80] {
                     let mut der = der.to_vec();
                     der[place] ^= flip;
                     let read = PublicKey::from_bytes(&der).ok();
                     let expected = openssl_reads(&der);
-                    assert_eq!(
-                        read.as_ref().map(PublicKey::as_bytes),
-                        expected.as_deref(),
-                        "{curve} {place} {flip}"
-                    );
+                    assert_eq!(read.as_ref().map(PublicKey::as_bytes), expected.as_deref(), "{curve} {place} {flip}");
                 }
             }
         }
@@ -133,10 +115,7 @@ mod der {
         let key = PublicKey::from_bytes(&unusual).unwrap();
         assert_eq!(key, PublicKey::from_bytes(&der).unwrap());
         assert_eq!(key.curve(), Some(Curve::Curve25519));
-        assert_eq!(
-            key.exchange_key().as_ref().map(|half| &half[..]),
-            ed25519.raw_public_key().ok().as_deref()
-        );
+        assert_eq!(key.exchange_key().as_ref().map(|half| &half[..]), ed25519.raw_public_key().ok().as_deref());
     }
 
     #[test]
@@ -148,18 +127,11 @@ mod der {
 
         let group = EcGroup::from_curve_name(Nid::SECT163K1).unwrap();
         let key = EcKey::generate(&group).unwrap();
-        let sec1 = key
-            .private_key_to_pem_passphrase(Cipher::aes_128_cbc(), b"secret")
-            .unwrap();
+        let sec1 = key.private_key_to_pem_passphrase(Cipher::aes_128_cbc(), b"secret").unwrap();
         let pkcs8 = PKey::from_ec_key(key).unwrap();
-        let pkcs8 = pkcs8
-            .private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"secret")
-            .unwrap();
+        let pkcs8 = pkcs8.private_key_to_pem_pkcs8_passphrase(Cipher::aes_128_cbc(), b"secret").unwrap();
         for pem in [sec1, pkcs8] {
-            assert_eq!(
-                PrivateKey::from_bytes(&pem).unwrap_err(),
-                KeyError::Encrypted
-            );
+            assert_eq!(PrivateKey::from_bytes(&pem).unwrap_err(), KeyError::Encrypted);
         }
     }
 
@@ -167,27 +139,17 @@ mod der {
     #[test]
     fn a_private_key_in_pkcs8_is_the_same_key() {
         let key = PrivateKey::generate(Curve::Medium, &mut StdRng::seed_from_u64(1)).unwrap();
-        let pkcs8 = PKey::private_key_from_der(&key.to_bytes())
-            .unwrap()
-            .private_key_to_pkcs8()
-            .unwrap();
+        let pkcs8 = PKey::private_key_from_der(&key.to_bytes()).unwrap().private_key_to_pkcs8().unwrap();
         assert_ne!(pkcs8, key.to_bytes().as_slice());
-        assert_eq!(
-            PrivateKey::from_bytes(&pkcs8).unwrap().to_bytes(),
-            key.to_bytes()
-        );
+        assert_eq!(PrivateKey::from_bytes(&pkcs8).unwrap().to_bytes(), key.to_bytes());
     }
 
     /// What `openssl ecparam -genkey` writes: the curve's parameters come first.
     #[test]
     fn a_private_key_behind_its_parameters_is_found() {
         let key = PrivateKey::generate(Curve::Low, &mut StdRng::seed_from_u64(1)).unwrap();
-        let parameters =
-            "-----BEGIN EC PARAMETERS-----\nBgUrgQQAGg==\n-----END EC PARAMETERS-----\n";
+        let parameters = "-----BEGIN EC PARAMETERS-----\nBgUrgQQAGg==\n-----END EC PARAMETERS-----\n";
         let text = format!("{parameters}{}", key.to_pem().as_str());
-        assert_eq!(
-            PrivateKey::from_bytes(text.as_bytes()).unwrap().mid(),
-            key.mid()
-        );
+        assert_eq!(PrivateKey::from_bytes(text.as_bytes()).unwrap().mid(), key.mid());
     }
 }

@@ -33,9 +33,7 @@ impl Directory {
 
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).unwrap();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
     }
@@ -144,16 +142,11 @@ fn of_many_that_generate_at_once_all_get_the_same_key() {
             let path = &path;
             scope.spawn(move || {
                 let mut rng = StdRng::seed_from_u64(seed);
-                keyfile::load_or_generate(path, Curve::Curve25519, &mut rng)
-                    .unwrap()
-                    .mid()
+                keyfile::load_or_generate(path, Curve::Curve25519, &mut rng).unwrap().mid()
             })
         };
         let started: Vec<_> = (0..8).map(start).collect();
-        started
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        started.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(mids.iter().all(|mid| *mid == mids[0]), "{mids:?}");
     assert_eq!(directory.names(), ["key"]);
@@ -165,11 +158,7 @@ fn a_file_is_generated_once_and_never_over_another() {
     let path = directory.join("key");
     let mut rng = StdRng::seed_from_u64(1);
     let first = keyfile::load_or_generate(&path, Curve::Curve25519, &mut rng).unwrap();
-    assert_eq!(
-        first.mid(),
-        key(1).mid(),
-        "drawn from the caller's generator"
-    );
+    assert_eq!(first.mid(), key(1).mid(), "drawn from the caller's generator");
     let second = keyfile::load_or_generate(&path, Curve::Curve25519, &mut rng).unwrap();
     assert_eq!(second.mid(), first.mid());
 
@@ -185,10 +174,7 @@ fn what_is_not_a_private_key_is_told_apart() {
     let path = directory.join("key");
     let missing = keyfile::load(&path).unwrap_err();
     assert!(matches!(missing, KeyFileError::NotFound(_)), "{missing:?}");
-    assert!(
-        missing.to_string().contains(path.to_str().unwrap()),
-        "{missing}"
-    );
+    assert!(missing.to_string().contains(path.to_str().unwrap()), "{missing}");
 
     let folder = keyfile::load(&directory.0).unwrap_err();
     assert!(matches!(folder, KeyFileError::NotAFile(_)), "{folder:?}");
@@ -200,13 +186,7 @@ fn what_is_not_a_private_key_is_told_apart() {
         (cut_off, KeyError::TooShort { found: 60 }),
         (key(1).public().as_bytes().to_vec(), KeyError::PublicGiven),
         (key(1).public().to_pem().into_bytes(), KeyError::PublicGiven),
-        (
-            vec![b'x'; 70_000],
-            KeyError::TooLong {
-                found: 70_000,
-                limit: 65_535,
-            },
-        ),
+        (vec![b'x'; 70_000], KeyError::TooLong { found: 70_000, limit: 65_535 }),
     ];
     for (content, expected) in cases {
         fs::write(&path, content).unwrap();
@@ -243,20 +223,10 @@ fn pem_and_public_keys_are_read() {
     fs::write(&path, key(1).to_pem().as_bytes()).unwrap();
     let loaded = keyfile::load(&path).unwrap();
     assert_eq!(loaded.to_pem(), key(1).to_pem());
-    assert_ne!(
-        loaded.mid(),
-        keyfile::load(&path).unwrap().mid(),
-        "the other half is drawn anew"
-    );
-    assert!(matches!(
-        keyfile::load_any(&path).unwrap(),
-        KeyMaterial::Private(_)
-    ));
+    assert_ne!(loaded.mid(), keyfile::load(&path).unwrap().mid(), "the other half is drawn anew");
+    assert!(matches!(keyfile::load_any(&path).unwrap(), KeyMaterial::Private(_)));
 
-    for content in [
-        key(1).public().as_bytes(),
-        key(1).public().to_pem().as_bytes(),
-    ] {
+    for content in [key(1).public().as_bytes(), key(1).public().to_pem().as_bytes()] {
         fs::write(&path, content).unwrap();
         let KeyMaterial::Public(public) = keyfile::load_any(&path).unwrap() else {
             panic!("a public key");

@@ -16,25 +16,14 @@ use rand::rngs::StdRng;
 
 fn keys() -> Vec<PrivateKey> {
     let mut rng = StdRng::seed_from_u64(1);
-    (0..3)
-        .map(|_| PrivateKey::generate(Curve::Curve25519, &mut rng).unwrap())
-        .collect()
+    (0..3).map(|_| PrivateKey::generate(Curve::Curve25519, &mut rng).unwrap()).collect()
 }
 
 /// Who is said to have signed, who did, what is said to be signed, what was, and which byte of the signature to flip.
 type Draft = (usize, usize, u8, u8, Option<u8>);
 
 fn drafts() -> impl Strategy<Value = Vec<Draft>> {
-    vec(
-        (
-            0..3usize,
-            0..3usize,
-            0..2u8,
-            0..2u8,
-            proptest::option::weighted(0.2, 0..64u8),
-        ),
-        0..12,
-    )
+    vec((0..3usize, 0..3usize, 0..2u8, 0..2u8, proptest::option::weighted(0.2, 0..64u8)), 0..12)
 }
 
 proptest! {
@@ -77,16 +66,8 @@ fn message_and_signature_are_kept_apart() {
     let mut moved = b"message".to_vec();
     moved.push(signature[0]);
     let jobs = [
-        Job {
-            key: key.public(),
-            message: b"message",
-            signature: &signature,
-        },
-        Job {
-            key: key.public(),
-            message: &moved,
-            signature: &signature[1..],
-        },
+        Job { key: key.public(), message: b"message", signature: &signature },
+        Job { key: key.public(), message: &moved, signature: &signature[1..] },
     ];
     let mut verdicts = Vec::new();
     Memoised::default().verify(&jobs, &mut verdicts);
@@ -97,11 +78,7 @@ fn message_and_signature_are_kept_apart() {
 fn a_verdict_is_remembered_once_however_often_it_is_asked_for() {
     let key = &keys()[0];
     let signature = key.sign(b"message").unwrap();
-    let job = Job {
-        key: key.public(),
-        message: b"message",
-        signature: &signature,
-    };
+    let job = Job { key: key.public(), message: b"message", signature: &signature };
     let mut memoised = Memoised::default();
     let mut clone = memoised.clone();
     memoised.verify(&[job, job], &mut Vec::new());

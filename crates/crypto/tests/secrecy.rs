@@ -16,11 +16,7 @@ use rand::rngs::StdRng;
 /// The printed forms a secret might leak in.
 fn forms(secret: &[u8]) -> [String; 3] {
     let decimals: Vec<_> = secret.iter().map(u8::to_string).collect();
-    [
-        hex::encode(secret),
-        hex::encode_upper(secret),
-        decimals.join(", "),
-    ]
+    [hex::encode(secret), hex::encode_upper(secret), decimals.join(", ")]
 }
 
 #[test]
@@ -29,11 +25,7 @@ fn debug_shows_the_mid_and_no_secret() {
     let bytes = key.to_bytes();
     let mid = key.mid().to_string();
     let wrapped = KeyMaterial::Private(key.clone());
-    for printed in [
-        format!("{key:?}"),
-        format!("{key:#?}"),
-        format!("{wrapped:?}"),
-    ] {
+    for printed in [format!("{key:?}"), format!("{key:#?}"), format!("{wrapped:?}")] {
         assert!(printed.contains(&mid[..8]), "{printed}");
         for secret in bytes[10..].windows(4) {
             for form in forms(secret) {

@@ -28,11 +28,8 @@ fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
     interfaces.lan = bound.first().map(|first| {
         if first.ip().is_unspecified() {
             let usable = |ip: &&IpAddr| ip.is_ipv4() == first.is_ipv4() && !ip.is_loopback();
-            let loopback = if first.is_ipv4() {
-                IpAddr::from([127, 0, 0, 1])
-            } else {
-                IpAddr::V6(std::net::Ipv6Addr::LOCALHOST)
-            };
+            let loopback =
+                if first.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::V6(std::net::Ipv6Addr::LOCALHOST) };
             SocketAddr::new(machine.iter().find(usable).copied().unwrap_or(loopback), first.port())
         } else {
             *first
@@ -44,7 +41,9 @@ fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
 /// All addresses of this machine but loopback and link-local ones, which mean nothing to others.
 fn machine_addresses() -> Vec<IpAddr> {
     match if_addrs::get_if_addrs() {
-        Ok(all) => all.into_iter().filter(|one| !one.is_loopback() && !one.is_link_local()).map(|one| one.ip()).collect(),
+        Ok(all) => {
+            all.into_iter().filter(|one| !one.is_loopback() && !one.is_link_local()).map(|one| one.ip()).collect()
+        }
         Err(error) => {
             tracing::warn!(%error, "the addresses of this machine cannot be listed");
             Vec::new()

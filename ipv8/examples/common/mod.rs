@@ -9,30 +9,30 @@ use serde_json::json;
 
 /// The flags of every example.
 #[derive(Args, Clone)]
-pub struct Common {
+pub(crate) struct Common {
     /// Where to listen; port 0 picks a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// A tracker or another peer to start from; may be given again
     #[arg(long, value_name = "HOST:PORT")]
-    pub bootstrap: Vec<String>,
+    pub(crate) bootstrap: Vec<String>,
     /// The community to join instead of the example's own
     #[arg(long, value_name = "HEX40")]
-    pub community: Option<CommunityId>,
+    pub(crate) community: Option<CommunityId>,
     /// The key file to use, made if it is not there; without it, a fresh key
     #[arg(long, value_name = "FILE")]
-    pub key: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     /// Stop after so many seconds instead of at Ctrl-C
     #[arg(long)]
-    pub seconds: Option<f64>,
+    pub(crate) seconds: Option<f64>,
     /// Print one JSON object per line
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl Common {
     /// A node with these flags and a key of this curve.
-    pub fn builder(&self, curve: Curve) -> Builder {
+    pub(crate) fn builder(&self, curve: Curve) -> Builder {
         let builder = ipv8::builder().listen(self.listen).no_default_bootstrap();
         let builder = match &self.key {
             Some(path) => builder.key_file(path, curve),
@@ -42,7 +42,7 @@ impl Common {
     }
 
     /// Says that the node runs.
-    pub fn print_started(&self, service: &Service) {
+    pub(crate) fn print_started(&self, service: &Service) {
         let listen = service.local_addresses().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         if self.json {
             println!("{}", json!({"event": "started", "listen": listen, "mid": service.mid().to_string()}));
@@ -52,10 +52,12 @@ impl Common {
     }
 
     /// Waits for the end: the given time, Ctrl-C or SIGTERM.
-    pub async fn until_stopped(&self) -> std::io::Result<()> {
+    pub(crate) async fn until_stopped(&self) -> std::io::Result<()> {
         let time = async {
             match self.seconds {
-                Some(seconds) => tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)).await,
+                Some(seconds) => {
+                    tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)).await
+                }
                 None => std::future::pending().await,
             }
         };
@@ -69,7 +71,7 @@ impl Common {
 }
 
 /// Says that a peer was found.
-pub fn print_peer(json: bool, peer: &Peer) {
+pub(crate) fn print_peer(json: bool, peer: &Peer) {
     if json {
         let address = peer.address().to_string();
         println!("{}", json!({"event": "peer", "mid": peer.mid().to_string(), "address": address}));
@@ -79,7 +81,7 @@ pub fn print_peer(json: bool, peer: &Peer) {
 }
 
 /// Logs go to standard error: warnings, unless `IPV8_LOG` says otherwise.
-pub fn log_to_stderr() {
+pub(crate) fn log_to_stderr() {
     let level = std::env::var("IPV8_LOG").ok().and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
         .with_max_level(level.unwrap_or(tracing_subscriber::filter::LevelFilter::WARN))
