@@ -1,6 +1,8 @@
 //! What can be typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::ErrorKind;
@@ -13,6 +15,9 @@ use crate::failure::Failure;
 #[derive(Parser, Debug)]
 #[command(name = "ipv8", version, about, max_term_width = 100)]
 pub(crate) struct Args {
+    /// Log more, to standard error: -v, -vv, -vvv; IPV8_LOG=ipv8_core=debug,warn chooses
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -24,6 +29,10 @@ pub(crate) enum Command {
     Key(KeyCommand),
     /// Show what packets say: one packet in hex per line
     Decode(DecodeOptions),
+    /// Let a tracker and some peers meet in this process, on loopback
+    Demo(DemoOptions),
+    /// Run a bootstrap server for every community
+    Tracker(TrackerOptions),
 }
 
 #[derive(Subcommand, Debug)]
@@ -76,6 +85,50 @@ pub struct DecodeOptions {
     pub(crate) json: bool,
     /// File to read instead of standard input
     pub(crate) file: Option<PathBuf>,
+}
+
+/// What `ipv8 demo` is asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct DemoOptions {
+    /// How many peers take part, 2 to 100
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = peers)]
+    pub(crate) peers: usize,
+    /// Run for so long, instead of until all have found each other
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) seconds: Option<Duration>,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `ipv8 tracker` is asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TrackerOptions {
+    /// Where to listen; port 0 picks a free one. Without it, 0.0.0.0:8090 or the next free port
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// File with the private key, made if it is not there; without it, a fresh key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Not there yet.
+    #[arg(long, value_name = "IP:PORT", hide = true)]
+    pub(crate) api: Option<SocketAddr>,
+}
+
+fn peers(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|peers| (2..=100).contains(peers)).ok_or_else(|| "give a number from 2 to 100".to_owned())
+}
+
+/// The longest time that can be asked for is a year.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    seconds
+        .filter(|seconds| (0.0..=31_536_000.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "give a number of seconds, a year of them at most".to_owned())
 }
 
 /// Bytes given in hex.

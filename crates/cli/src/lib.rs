@@ -11,9 +11,13 @@ use clap::Parser as _;
 
 mod args;
 pub mod decode;
+mod demo;
 mod failure;
 mod key;
+mod logs;
 mod output;
+mod runtime;
+mod tracker;
 
 use args::{Args, Command};
 use failure::Failure;
@@ -34,9 +38,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
+    logs::start(args.verbose)?;
     match args.command {
         Command::Key(command) => key::run(command),
         Command::Decode(options) => decode::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Tracker(options) => tracker::run(&options),
     }
 }
 
