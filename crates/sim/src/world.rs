@@ -288,8 +288,8 @@ impl<F: Fabric> World<F> {
     /// # Panics
     /// If the node is one of another world.
     #[must_use]
-    pub fn overlay<C: Community>(&self, id: NodeId) -> Option<Handle<C>> {
-        self.node(id).overlay()
+    pub fn find<C: Community>(&self, id: NodeId) -> Option<Handle<C>> {
+        self.node(id).find()
     }
 
     /// Ends a node without last words: all its state is gone. What it sent arrives, what is sent to it is lost.
@@ -588,11 +588,13 @@ impl<F: Fabric> World<F> {
         self.queue.len()
     }
 
-    /// How many verified peers the nodes that run know, in the graph that their communities share.
+    /// How many verified peers these nodes know, in the graph that their communities share; none if they are down.
+    ///
+    /// # Panics
+    /// If one of them is a node of another world.
     #[must_use]
-    pub fn peers_known(&self) -> Spread {
-        let up = self.places.iter().filter(|place| place.up);
-        up.filter_map(|place| place.node.network(|network| network.len())).collect()
+    pub fn peers_known(&self, nodes: impl IntoIterator<Item = NodeId>) -> Spread {
+        nodes.into_iter().map(|id| self.node(id).network(|network| network.len()).unwrap_or_default()).collect()
     }
 }
 

@@ -1,10 +1,11 @@
 //! A crash takes everything of a node with it; a restart begins anew at the same address.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 
 use std::sync::Arc;
 
-use common::{Lamport, add_walkers, ms, secs};
+use common::{Lamport, add_tracker, add_walkers, ms, secs};
 use ipv8_core::{
     Community, Context, HandleError, Routes,
     wire::{CommunityId, community_id},
@@ -20,16 +21,16 @@ impl Community for Holder {
     fn routes(_: &mut Routes<Self>) {}
 
     fn started(&mut self, cx: &mut Context<'_>) {
-        let (held, handle) = (self.0.clone(), cx.handle::<Self>().unwrap());
+        let (held, handle) = (self.0.clone(), cx.handle::<Self>());
         cx.spawn(async move {
-            loop {
-                handle.timeout(secs(1), handle.sleep(secs(2))).await.unwrap_err();
+            let Some(handle) = handle else { return };
+            while handle.timeout(secs(1), handle.sleep(secs(2))).await.is_err() {
                 assert!(Arc::strong_count(&held) > 1);
             }
         });
         let held = self.0.clone();
         let beat = move |_: &mut Self, _: &mut Context<'_>| assert!(Arc::strong_count(&held) > 1);
-        cx.schedule(ipv8_core::Schedule::every(secs(1)), beat).unwrap();
+        assert!(cx.schedule(ipv8_core::Schedule::every(secs(1)), beat).is_ok());
     }
 }
 
@@ -53,13 +54,14 @@ fn a_crash_frees_everything_that_the_node_held() {
 #[test]
 fn a_node_that_crashed_is_not_reached_until_it_starts_again() {
     let mut world = World::builder(2).record(20).build();
+    add_tracker(&mut world);
     let nodes = add_walkers(&mut world, 10, 9, Lamport::default);
     world.run_for(secs(30));
     let (key, address) = (world.node(nodes[4]).key().clone(), world.address(nodes[4]));
-    assert_eq!(world.peers_known().min, 9);
+    assert_eq!(world.peers_known(nodes.iter().copied()).min, 9);
 
     world.crash(nodes[4]);
-    assert!(world.overlay::<Lamport>(nodes[4]).is_none());
+    assert!(world.find::<Lamport>(nodes[4]).is_none());
     world.run_for(secs(30));
     assert!(world.metrics().lost(Loss::Down) > 0);
 
@@ -69,7 +71,7 @@ fn a_node_that_crashed_is_not_reached_until_it_starts_again() {
     world.run_for(secs(30));
     assert_eq!(world.metrics().lost(Loss::Down), down);
     assert_eq!((world.node(nodes[4]).key(), world.address(nodes[4])), (&key, address));
-    assert_eq!(world.peers_known().min, 9);
+    assert_eq!(world.peers_known(nodes.iter().copied()).min, 9);
 }
 
 #[test]
@@ -80,7 +82,7 @@ fn a_node_starts_when_it_is_told_to() {
     });
     let id = world.add_node(late);
     world.run_for(ms(4_999));
-    assert!(!world.is_up(id) && world.overlay::<Lamport>(id).is_none());
+    assert!(!world.is_up(id) && world.find::<Lamport>(id).is_none());
     world.run_for(ms(2));
-    assert!(world.is_up(id) && world.overlay::<Lamport>(id).is_some());
+    assert!(world.is_up(id) && world.find::<Lamport>(id).is_some());
 }

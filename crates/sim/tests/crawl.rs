@@ -1,18 +1,32 @@
 //! An async lookup runs as a task of its node: two hundred nodes, four requests in flight, no runtime.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 
-use common::{add_walkers, secs};
+use common::{add_tracker, add_walkers, secs};
 use ipv8_core::crypto::Mid;
 use ipv8_sim::{
     Link, NodeId, World,
     testing::crawl::{CLOSEST, Crawler, Found, MOST_ASKED, crawl, distance},
 };
 
+/// Two hundred nodes that walked until they knew fifteen others, and then all looked for themselves at once.
 fn overlay(link: Link) -> (World, Vec<NodeId>) {
     let mut world = World::builder(5).link(link).record(20).build();
-    let nodes = add_walkers(&mut world, 200, 40, Crawler::default);
-    world.run_for(secs(60));
+    add_tracker(&mut world);
+    let nodes = add_walkers(&mut world, 200, 15, Crawler::default);
+    world.run_for(secs(30));
+    for id in &nodes {
+        let handle = world.find::<Crawler>(*id).unwrap();
+        let task = |own| {
+            let crawl = crawl(handle.clone(), own);
+            async move { assert!(!crawl.await.unwrap().closest.is_empty()) }
+        };
+        handle.with(|_, cx| cx.spawn(task(cx.my_mid()))).unwrap();
+    }
+    world.run_for(secs(30));
+    let ended = |id: &NodeId| world.node(*id).pending() == (0, 0) && world.node(*id).stats().panics == 0;
+    assert!(nodes.iter().all(ended), "all joined");
     (world, nodes)
 }
 
@@ -22,7 +36,7 @@ fn mids(world: &World, nodes: &[NodeId]) -> Vec<Mid> {
 
 /// Looks for the id of one node from another.
 fn look(world: &mut World, from: NodeId, target: Mid) -> Found {
-    let handle = world.overlay::<Crawler>(from).unwrap();
+    let handle = world.find::<Crawler>(from).unwrap();
     world.complete(&handle, secs(60), crawl(handle.clone(), target)).unwrap().unwrap()
 }
 

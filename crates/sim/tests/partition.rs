@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Lamport, add_walkers, secs};
+use common::{Lamport, add_tracker, add_walkers, secs};
 use ipv8_core::Community;
 use ipv8_sim::{Loss, NodeId, World};
 
@@ -21,9 +21,10 @@ fn across(world: &World, nodes: &[NodeId]) -> usize {
 #[test]
 fn nodes_meet_across_a_partition_only_when_it_is_healed() {
     let mut world = World::builder(4).record(20).build();
+    let tracker = add_tracker(&mut world);
     let nodes = add_walkers(&mut world, 20, 15, Lamport::default);
     let half = nodes[10];
-    world.partition(move |from, to| (from < half) == (to < half));
+    world.partition(move |from, to| from == tracker || to == tracker || (from < half) == (to < half));
     world.run_for(secs(30));
     assert_eq!(across(&world, &nodes), 0);
     assert!(world.metrics().lost(Loss::Partition) > 0);
@@ -32,12 +33,13 @@ fn nodes_meet_across_a_partition_only_when_it_is_healed() {
     world.run_for(secs(60));
     assert_eq!(world.metrics().lost(Loss::Partition), parted);
     assert!(across(&world, &nodes) >= 50, "{}", across(&world, &nodes));
-    assert!(world.peers_known().min >= 15, "{:?}", world.peers_known());
+    assert!(world.peers_known(nodes.iter().copied()).min >= 15, "{:?}", world.peers_known(nodes.iter().copied()));
 }
 
 #[test]
 fn packets_under_way_arrive_when_a_partition_begins() {
     let mut world = World::new(1);
+    add_tracker(&mut world);
     let nodes = add_walkers(&mut world, 2, 1, Lamport::default);
     world.run_while(|world| world.metrics().sent == 0, secs(5));
     world.partition(|_, _| false);

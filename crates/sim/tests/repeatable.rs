@@ -1,13 +1,15 @@
 //! A run depends on its seed alone.
+#![allow(clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 
-use common::{Lamport, add_walkers, secs};
+use common::{Lamport, add_tracker, add_walkers, secs};
 use ipv8_sim::{Latency, Link, Metrics, World};
 
 fn run(seed: u64) -> (u64, Metrics) {
     let link = Link::default().jitter(common::ms(30)).loss(0.05).duplication(0.05);
     let mut world = World::builder(seed).link(link).build();
+    add_tracker(&mut world);
     let nodes = add_walkers(&mut world, 20, 10, Lamport::default);
     world.run_for(secs(10));
     world.crash(nodes[3]);
@@ -31,6 +33,7 @@ fn the_same_seed_gives_the_same_run_and_another_seed_another_one() {
 fn how_a_run_is_cut_into_pieces_makes_no_difference() {
     let pieces = |lengths: &[u64]| {
         let mut world = World::new(1);
+        add_tracker(&mut world);
         add_walkers(&mut world, 10, 5, Lamport::default);
         for length in lengths {
             world.run_for(secs(*length));

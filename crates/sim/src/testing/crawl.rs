@@ -27,6 +27,9 @@ pub const IN_FLIGHT: usize = 4;
 /// Nodes that one crawl asks at most.
 pub const MOST_ASKED: usize = 24;
 
+/// Contacts that a node remembers besides its peers.
+pub const MOST_CONTACTS: usize = 256;
+
 /// How long one node is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -59,11 +62,10 @@ pub struct Contact {
     pub key: Vec<u8>,
 }
 
-/// A community whose nodes tell each other of their peers.
+/// A community whose nodes tell each other of their peers, and of those that asked or answered them.
 #[derive(Debug, Default)]
 pub struct Crawler {
-    /// Requests that were answered.
-    pub answered: u32,
+    contacts: BTreeMap<[u8; 20], Peer>,
 }
 
 impl Community for Crawler {
@@ -76,12 +78,28 @@ impl Community for Crawler {
 
 impl Crawler {
     fn on_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: FindRequest) {
-        self.answered += 1;
-        let contacts = closest_known(cx, &request.target)
+        let contacts = self
+            .closest_known(cx, &request.target)
             .into_iter()
             .map(|peer| Contact { address: peer.address(), key: peer.key().as_bytes().to_vec() })
             .collect();
         cx.send(from, FindResponse { identifier: request.identifier, contacts });
+        self.remember(from.clone());
+    }
+
+    fn remember(&mut self, peer: Peer) {
+        if self.contacts.len() < MOST_CONTACTS {
+            self.contacts.insert(peer.mid().0, peer);
+        }
+    }
+
+    fn closest_known(&self, cx: &Context<'_>, target: &[u8; 20]) -> Vec<Peer> {
+        let mut peers: Vec<_> = cx.peers();
+        peers.extend(self.contacts.values().cloned());
+        peers.sort_by_cached_key(|peer| distance(&peer.mid(), target));
+        peers.dedup();
+        peers.truncate(CLOSEST);
+        peers
     }
 }
 
@@ -97,12 +115,12 @@ pub struct Found {
 }
 
 /// Finds the nodes that are closest to a target: asks the closest ones that are known for closer ones, four at a time,
-/// until the closest eight have all answered.
+/// until the closest eight have all answered. A node that looks for its own id joins: its neighbours then know it.
 ///
 /// # Errors
 /// If the community is not loaded any more.
 pub async fn crawl(handle: Handle<Crawler>, target: Mid) -> Result<Found, HandleError> {
-    let (own, known) = handle.with(|_, cx| (cx.my_mid(), closest_known(cx, target.as_bytes())))?;
+    let (own, known) = handle.with(|crawler, cx| (cx.my_mid(), crawler.closest_known(cx, target.as_bytes())))?;
     let mut candidates = Candidates { target, own, all: BTreeMap::new() };
     candidates.extend(known);
     let mut under_way = FirstOf::default();
@@ -126,7 +144,10 @@ pub async fn crawl(handle: Handle<Crawler>, target: Mid) -> Result<Found, Handle
         };
         candidates.set(&peer, if answer.is_ok() { State::Answered } else { State::Silent });
         match answer {
-            Ok(answer) => candidates.extend(answer.contacts.iter().filter_map(Contact::peer)),
+            Ok(answer) => {
+                candidates.extend(answer.contacts.iter().filter_map(Contact::peer));
+                handle.with(|crawler, _| crawler.remember(peer))?;
+            }
             Err(_) => found.silent += 1,
         }
     }
@@ -137,13 +158,6 @@ impl Contact {
     fn peer(&self) -> Option<Peer> {
         PublicKey::from_bytes(&self.key).ok().map(|key| Peer::new(key, self.address))
     }
-}
-
-fn closest_known(cx: &Context<'_>, target: &[u8; 20]) -> Vec<Peer> {
-    let mut peers = cx.peers();
-    peers.sort_by_cached_key(|peer| distance(&peer.mid(), target));
-    peers.truncate(CLOSEST);
-    peers
 }
 
 /// The XOR of both.

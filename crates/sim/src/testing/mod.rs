@@ -1,4 +1,3 @@
-//! Communities and strategies for tests: of this crate, and of drivers that want to run the same ones on sockets.
+//! Communities for tests: of this crate, and of drivers that want to run the same ones on sockets.
 
 pub mod crawl;
-pub mod walk;

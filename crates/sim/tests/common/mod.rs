@@ -1,16 +1,15 @@
 //! The Lamport community as a user writes it, and worlds full of it.
 #![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use ipv8_core::{
     Community, Context, MaxPeers, OverlayConfig, Peer, Routes, Target,
     wire::{CommunityId, Message, community_id},
 };
-use ipv8_sim::{
-    NodeId, NodeOptions, World,
-    testing::walk::{Meet, Walk},
-};
+use ipv8_discovery::{RandomWalk, Tracker, TrackerBootstrapper};
+use ipv8_sim::{NodeId, NodeOptions, World};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -60,28 +59,32 @@ impl Lamport {
     }
 }
 
-/// Adds nodes that walk until they know `target` peers; all meet at the first one, and start within a second.
+/// Adds a tracker, whose name is `tracker.test`.
+pub(crate) fn add_tracker(world: &mut World) -> NodeId {
+    let address: SocketAddr = "10.255.0.1:6421".parse().unwrap();
+    let tracker = world.add_node(NodeOptions::default().address(address).setup(|node| {
+        node.load(OverlayConfig::new(Tracker::default()).any_prefix()).unwrap();
+    }));
+    world.host("tracker.test", address);
+    tracker
+}
+
+/// Adds nodes that walk until they know `target` peers; all meet through the tracker, and start within a second.
 pub(crate) fn add_walkers<C: Community>(
     world: &mut World,
     count: u64,
     target: usize,
     make: impl Fn() -> C + Clone + Send + 'static,
 ) -> Vec<NodeId> {
-    let mut meeting_place = None;
-    (0..count)
-        .map(|number| {
-            let make = make.clone();
-            let meet = meeting_place;
-            let id = world.add_node(NodeOptions::default().start_after(ms(number * 1000 / count)).setup(move |node| {
-                let mut overlay = OverlayConfig::new(make()).max_peers(MaxPeers::Unlimited);
-                overlay = overlay.strategy(Walk::default(), Target::Peers(target));
-                if let Some(address) = meet {
-                    overlay = overlay.bootstrapper(Meet::at(address));
-                }
-                node.load(overlay).unwrap();
-            }));
-            meeting_place.get_or_insert_with(|| world.address(id));
-            id
-        })
-        .collect()
+    let add = |number: u64| {
+        let make = make.clone();
+        world.add_node(NodeOptions::default().start_after(ms(number * 1000 / count)).setup(move |node| {
+            let overlay = OverlayConfig::new(make())
+                .max_peers(MaxPeers::Unlimited)
+                .strategy(RandomWalk::default(), Target::Peers(target))
+                .bootstrapper(TrackerBootstrapper::new(["tracker.test:6421".parse().unwrap()]).timeout(secs(5)));
+            node.load(overlay).unwrap();
+        }))
+    };
+    (0..count).map(add).collect()
 }
