@@ -111,4 +111,3 @@ fn our_peers_meet_through_their_tracker() {
 fn their_peers_meet_through_our_tracker() {
     network(Side::Ours, &[Side::Theirs, Side::Theirs]);
 }
-
