@@ -355,7 +355,8 @@ impl Context<'_> {
         tracing::debug!(community = self.overlay.name, %error, "message not sent");
     }
 
-    pub(crate) fn count_drop(&mut self, reason: DropReason) {
+    /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own.
+    pub fn count_drop(&mut self, reason: DropReason) {
         self.state.stats.drop(reason);
         if let Some(received) = self.received {
             tracing::debug!(

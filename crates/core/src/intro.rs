@@ -156,7 +156,8 @@ impl Context<'_> {
     }
 
     /// Whether this community has more peers than it takes, so that introduction requests are dropped.
-    pub(crate) fn is_over_peer_limit(&self) -> bool {
+    #[must_use]
+    pub fn is_over_peer_limit(&self) -> bool {
         matches!(self.overlay.max_peers, MaxPeers::Limit(limit) if self.peer_count() > limit)
     }
 

@@ -4,14 +4,21 @@
 //! |---|---|
 //! | [`RandomWalk`] | walks to introduced addresses and asks for introductions |
 //! | [`TrackerBootstrapper`] | finds first peers through trackers |
+//! | [`DiscoveryCommunity`] | tells peers of other communities which ones we are in |
+//! | [`beacon()`] | what peers in one LAN find each other by |
 //! | [`Tracker`] | is one: introduces the peers of any community to each other |
 
+mod beacon;
 mod bootstrap;
+pub mod messages;
+mod overlay;
 mod tracker;
 mod walk;
 
 pub use self::{
+    beacon::{BEACON_LEN, beacon, beacon_community},
     bootstrap::{DEFAULT_TRACKERS, TrackerBootstrapper},
+    overlay::{DISCOVERY_COMMUNITY, DiscoveryCommunity},
     tracker::{Tracker, TrackerLimits},
     walk::RandomWalk,
 };
