@@ -1,2 +1,7 @@
 //! The `ipv8` command.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ipv8_cli::main(std::env::args_os())
+}

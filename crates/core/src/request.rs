@@ -58,16 +58,20 @@ type Answer = Box<dyn Any + Send>;
 
 /// Where an answer arrives and its caller waits.
 #[derive(Default)]
-pub(crate) struct Slot {
-    inner: Mutex<(Option<Result<Answer, RequestError>>, Option<Waker>)>,
+pub(crate) struct Slot(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    answer: Option<Result<Answer, RequestError>>,
+    waker: Option<Waker>,
 }
 
 impl Slot {
     pub(crate) fn fill(&self, answer: Result<Answer, RequestError>) {
         let waker = {
-            let mut inner = self.inner.lock();
-            inner.0 = Some(answer);
-            inner.1.take()
+            let mut waiting = self.0.lock();
+            waiting.answer = Some(answer);
+            waiting.waker.take()
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -75,11 +79,11 @@ impl Slot {
     }
 
     pub(crate) fn poll(&self, waker: &Waker) -> Poll<Result<Answer, RequestError>> {
-        let mut inner = self.inner.lock();
-        match inner.0.take() {
+        let mut waiting = self.0.lock();
+        match waiting.answer.take() {
             Some(answer) => Poll::Ready(answer),
             None => {
-                inner.1 = Some(waker.clone());
+                waiting.waker = Some(waker.clone());
                 Poll::Pending
             }
         }

@@ -63,9 +63,4 @@ impl Timers {
         let first = self.queue.first_entry()?;
         (first.key().at <= now).then(|| first.remove())
     }
-
-    #[cfg(test)]
-    pub(crate) fn len(&self) -> usize {
-        self.queue.len()
-    }
 }

@@ -1,1 +1,75 @@
 //! Runs IPv8 nodes under deterministic virtual time.
+//!
+//! A [`World`] holds nodes, the links between them and what is to happen when. It has no runtime, no threads and no
+//! clock: virtual time jumps from one event to the next, so that a quiet hour costs nothing and a run depends on its
+//! seed alone. The communities in it are the same code that runs on sockets.
+//!
+//! ```
+//! use std::time::Duration;
+//! use ipv8_core::{Community, Context, Peer, Routes, wire::{CommunityId, Message, community_id}};
+//! use ipv8_sim::{Link, NodeOptions, World};
+//!
+//! #[derive(Message, Clone, Debug)]
+//! #[message(id = 1)]
+//! struct Hello {
+//!     number: u32,
+//! }
+//!
+//! #[derive(Default)]
+//! struct Greeter {
+//!     heard: u32,
+//! }
+//!
+//! impl Community for Greeter {
+//!     const ID: CommunityId = community_id!("1e8c0f3c5bd0a4e7a1e8ba0d26c5f0a34e11c8a5");
+//!
+//!     fn routes(r: &mut Routes<Self>) {
+//!         r.on(|greeter: &mut Self, _: &mut Context<'_>, _: &Peer, m: Hello| greeter.heard += m.number);
+//!         r.every(Duration::from_secs(1), |_: &mut Self, cx: &mut Context<'_>| {
+//!             for peer in cx.peers() {
+//!                 cx.send(&peer, Hello { number: 1 });
+//!             }
+//!         });
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut world = World::builder(7).link(Link::default().loss(0.1)).build();
+//! let (alice, bob) = (world.add_node(NodeOptions::default()), world.add_node(NodeOptions::default()));
+//! let greeter = world.node(alice).load(Greeter::default())?;
+//! world.node(bob).load(Greeter::default())?;
+//! let to_bob = world.address(bob);
+//! greeter.with(|_, cx| cx.walk_to(to_bob))?;
+//! world.run_for(Duration::from_secs(60));
+//! assert!(greeter.with(|greeter, _| greeter.heard)? > 40);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`world`] | nodes, time, what happens next |
+//! | [`options`] | how a world and its nodes are made |
+//! | [`link`] | latency, loss, duplication, partitions; the [`Fabric`] seam for other networks |
+//! | [`trace`] | the hash of a run, and its last packets |
+//! | [`metrics`] | what was counted |
+//!
+//! A test that panics while it owns a world prints the world's seed, its time and its last packets.
+
+pub mod link;
+pub mod metrics;
+pub mod options;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod trace;
+pub mod world;
+
+mod queue;
+mod seed;
+
+pub use self::{
+    link::{Delivery, Fabric, Hosts, Latency, Link, Links, Packet},
+    metrics::{Loss, Metrics, Spread},
+    options::{NodeOptions, WorldBuilder},
+    world::{CompleteError, NodeId, World},
+};

@@ -1,0 +1,182 @@
+//! What can be typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use ipv8_crypto::Curve;
+
+use crate::failure::Failure;
+
+/// Network overlays between public keys: keys and packets of IPv8.
+#[derive(Parser, Debug)]
+#[command(name = "ipv8", version, about, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Log more, to standard error: -v, -vv, -vvv; IPV8_LOG=ipv8_core=debug,warn chooses
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Generate, show and use keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Show what packets say: one packet in hex per line
+    Decode(DecodeOptions),
+    /// Let a tracker and some peers meet in this process, on loopback
+    Demo(DemoOptions),
+    /// Run a bootstrap server for every community
+    Tracker(TrackerOptions),
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum KeyCommand {
+    /// Draw a private key and write it to a file
+    Generate {
+        /// Kind of key; peers use curve25519 today
+        #[arg(long, default_value = Curve::Curve25519.name(), value_parser = curve())]
+        curve: Curve,
+        /// File to write, readable by its owner only
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// Replace the file if it exists
+        #[arg(long)]
+        force: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the public part of a key
+    Show {
+        /// A private or a public key, binary or PEM
+        file: PathBuf,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sign standard input and print the signature in hex
+    Sign {
+        /// File with the private key
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Check a signature of standard input: exit status 0 if it is valid, 1 if not
+    Verify {
+        /// The public key
+        #[arg(long, value_name = "HEX", value_parser = hex_bytes)]
+        public: HexBytes,
+        /// The signature
+        #[arg(long, value_name = "HEX", value_parser = hex_bytes)]
+        signature: HexBytes,
+    },
+}
+
+/// What `ipv8 decode` is asked for.
+#[derive(clap::Args, Debug, Default)]
+pub struct DecodeOptions {
+    /// Print one JSON object per packet
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// File to read instead of standard input
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// What `ipv8 demo` is asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct DemoOptions {
+    /// How many peers take part, 2 to 100
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = peers)]
+    pub(crate) peers: usize,
+    /// Run for so long, instead of until all have found each other
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) seconds: Option<Duration>,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What `ipv8 tracker` is asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct TrackerOptions {
+    /// Where to listen; port 0 picks a free one. Without it, 0.0.0.0:8090 or the next free port
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// File with the private key, made if it is not there; without it, a fresh key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Not there yet.
+    #[arg(long, value_name = "IP:PORT", hide = true)]
+    pub(crate) api: Option<SocketAddr>,
+}
+
+fn peers(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|peers| (2..=100).contains(peers)).ok_or_else(|| "give a number from 2 to 100".to_owned())
+}
+
+/// The longest time that can be asked for is a year.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    seconds
+        .filter(|seconds| (0.0..=31_536_000.0).contains(seconds))
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| "give a number of seconds, a year of them at most".to_owned())
+}
+
+/// Bytes given in hex.
+#[derive(Clone, Debug)]
+pub(crate) struct HexBytes(pub(crate) Vec<u8>);
+
+fn hex_bytes(text: &str) -> Result<HexBytes, String> {
+    hex::decode(text).map(HexBytes).map_err(|error| format!("not hex ({error}): write two digits per byte"))
+}
+
+fn curve() -> impl clap::builder::TypedValueParser<Value = Curve> {
+    PossibleValuesParser::new(Curve::ALL.map(Curve::name)).try_map(|name| name.parse())
+}
+
+/// What arguments that were not understood mean: help that was asked for is printed, all else is one line.
+pub(crate) fn explain(error: &clap::Error) -> Result<(), Failure> {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print().map_err(|error| Failure::output(&error)),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            Err(Failure::Usage(format!("a command is missing: {}", commands(error))))
+        }
+        _ => Err(Failure::Usage(condense(&error.to_string()))),
+    }
+}
+
+/// The commands that could have been given, out of the help text.
+fn commands(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let names: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    format!("give one of {} (see --help)", names.join(", "))
+}
+
+/// The error and its tips in one line, without the usage.
+fn condense(text: &str) -> String {
+    let mut parts = Vec::new();
+    for paragraph in text.split("\n\n") {
+        let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+        if words.starts_with("Usage:") || words.starts_with("For more information") || words.is_empty() {
+            continue;
+        }
+        parts.push(words.strip_prefix("error: ").map(str::to_owned).unwrap_or(words));
+    }
+    format!("{} (see --help)", parts.join("; "))
+}

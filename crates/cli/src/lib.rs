@@ -1,0 +1,57 @@
+//! The `ipv8` command, apart from its `main`.
+//!
+//! Conventions: results go to standard output, as JSON only with `--json`; logs and errors go to standard error, an error
+//! as one line. Exit status 0 means done, 1 that the work failed, 2 wrong usage.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+mod args;
+pub mod decode;
+mod demo;
+mod failure;
+mod key;
+mod logs;
+mod output;
+mod runtime;
+mod tracker;
+
+use args::{Args, Command};
+use failure::Failure;
+
+/// Runs the command that the arguments name, the program's own name being the first of them.
+///
+/// Never panics: what cannot be done is said in one line on standard error and by the exit status.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    report_panics();
+    let result = match Args::try_parse_from(arguments) {
+        Ok(args) => run(args),
+        Err(error) => args::explain(&error),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    logs::start(args.verbose)?;
+    match args.command {
+        Command::Key(command) => key::run(command),
+        Command::Decode(options) => decode::run(&options),
+        Command::Demo(options) => demo::run(&options),
+        Command::Tracker(options) => tracker::run(&options),
+    }
+}
+
+/// A panic is a defect; should there be one, it is a single line, too.
+fn report_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let message = info.payload_as_str().unwrap_or("no message").replace('\n', " ");
+        let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+        let _ = writeln!(std::io::stderr(), "ipv8: this is a defect, please report it: {message}{place}");
+    }));
+}

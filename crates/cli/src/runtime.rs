@@ -1,0 +1,73 @@
+//! What commands that run nodes share: the runtime, and how it ends.
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use crate::failure::Failure;
+
+/// How long tasks that are left over, such as look-ups of names, may hold up the end.
+const LEFT_OVER: Duration = Duration::from_millis(200);
+
+/// How long nodes may take to say goodbye; with [`LEFT_OVER`] this is well within the two seconds that are promised.
+const GOODBYE: Duration = Duration::from_millis(1_200);
+
+/// Runs a command in a runtime of its own.
+pub(crate) fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_timeout(LEFT_OVER);
+    result
+}
+
+/// Waits for a goodbye, but not for long.
+pub(crate) async fn goodbye(goodbye: impl Future<Output = ()>) {
+    if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
+        tracing::warn!("stopped before everything was sent");
+    }
+}
+
+/// Signals that ask the program to stop: Ctrl-C, and SIGTERM where there is such a thing.
+pub(crate) struct Stop {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let failed = |error: io::Error| Failure::Failed(format!("cannot listen to signals: {error}"));
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+            let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+            Ok(Self { signals: [interrupt, terminate] })
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = failed;
+            Ok(Self {})
+        }
+    }
+
+    /// Waits until one of them comes.
+    pub(crate) async fn requested(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

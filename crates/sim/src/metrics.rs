@@ -1,0 +1,91 @@
+//! What a world counted.
+
+/// Why a datagram that a node sent never arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Loss {
+    /// The link lost it.
+    Link,
+    /// Sender and receiver are in different parts of a partition.
+    Partition,
+    /// No node has the address.
+    NoHost,
+    /// The node at the address crashed, or has not started yet.
+    Down,
+}
+
+impl Loss {
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Link, Self::Partition, Self::NoHost, Self::Down];
+
+    /// The reason in words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Link => "link",
+            Self::Partition => "partition",
+            Self::NoHost => "no host",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// What a world counted since it was made, over all nodes, those that crashed included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Datagrams that nodes sent.
+    pub sent: u64,
+    /// Their bytes, without headers of lower layers.
+    pub sent_bytes: u64,
+    /// Datagrams that arrived, copies included.
+    pub delivered: u64,
+    /// Their bytes, without headers of lower layers.
+    pub delivered_bytes: u64,
+    /// Copies that links made.
+    pub duplicated: u64,
+    /// Events that happened: deliveries, wake-ups, starts, resolved names.
+    pub events: u64,
+    /// Turns that nodes took.
+    pub turns: u64,
+    lost: [u64; Loss::ALL.len()],
+}
+
+impl Metrics {
+    /// How many datagrams were lost for a reason.
+    #[must_use]
+    pub fn lost(&self, reason: Loss) -> u64 {
+        self.lost.get(usize::from(reason as u8)).copied().unwrap_or(0)
+    }
+
+    /// How many datagrams were lost in all.
+    #[must_use]
+    pub fn lost_in_all(&self) -> u64 {
+        self.lost.iter().sum()
+    }
+
+    pub(crate) fn lose(&mut self, reason: Loss) {
+        if let Some(count) = self.lost.get_mut(usize::from(reason as u8)) {
+            *count += 1;
+        }
+    }
+}
+
+/// The least, the middle and the greatest of some numbers; zeros if there are none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spread {
+    /// The least.
+    pub min: usize,
+    /// The middle one; of an even count the greater of the two in the middle.
+    pub median: usize,
+    /// The greatest.
+    pub max: usize,
+}
+
+impl FromIterator<usize> for Spread {
+    fn from_iter<I: IntoIterator<Item = usize>>(numbers: I) -> Self {
+        let mut numbers: Vec<_> = numbers.into_iter().collect();
+        numbers.sort_unstable();
+        let at = |index: usize| numbers.get(index).copied().unwrap_or_default();
+        Self { min: at(0), median: at(numbers.len() / 2), max: at(numbers.len().saturating_sub(1)) }
+    }
+}

@@ -1,0 +1,645 @@
+//! The world: nodes, virtual time, and what happens next.
+
+use std::{
+    fmt,
+    future::Future,
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Wake, Waker},
+    time::Duration,
+};
+
+use ipv8_core::{Clock, Community, Handle, HandleError, Interfaces, Node, NodeConfig, Resolve, Time, Transmit};
+use ipv8_crypto::{Curve, PrivateKey};
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
+
+use crate::{
+    link::{Delivery, Fabric, Hosts, Link, Links, Packet},
+    metrics::{Loss, Metrics, Spread},
+    options::{MakeVerifier, NodeOptions, Setup, WorldBuilder},
+    queue::Queue,
+    seed::generator,
+    trace::{Record, Trace},
+};
+
+/// Names a node of a world, in the order in which they were added.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    /// Its number, from 0.
+    #[must_use]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {}", self.0)
+    }
+}
+
+/// Why [`World::complete`] has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CompleteError {
+    /// The task went on when the time was over.
+    #[error("the task did not end within {0:?} of virtual time")]
+    TimedOut(Duration),
+    /// The task panicked, or was cancelled because its community was unloaded or its node crashed.
+    #[error("the task ended without a result: it panicked, or its community is not loaded any more")]
+    Ended,
+    /// The task was not started.
+    #[error("the task could not be started: {0}")]
+    Handle(#[from] HandleError),
+}
+
+/// What happens at a point in time.
+#[derive(Debug)]
+enum Event {
+    /// A datagram arrives.
+    Deliver { to: NodeId, source: SocketAddr, bytes: Vec<u8> },
+    /// A node's deadline passes.
+    Wake(NodeId),
+    /// A node starts, unless it did already.
+    Start { node: NodeId, life: u32 },
+    /// A node learns what a name stands for, unless it crashed since it asked.
+    Resolved { node: NodeId, life: u32, resolve: Resolve },
+}
+
+/// A node and where it stands.
+struct Place {
+    node: Node,
+    key: PrivateKey,
+    address: SocketAddr,
+    options: NodeOptions,
+    waker: Waker,
+    up: bool,
+    /// How often it crashed.
+    life: u32,
+    /// The wake-up that counts; others in the queue are out of date.
+    wake_at: Option<Time>,
+}
+
+/// Nodes that want a turn before their deadline.
+type Woken = Arc<Mutex<Vec<NodeId>>>;
+
+struct NodeWaker {
+    node: NodeId,
+    woken: Woken,
+}
+
+impl Wake for NodeWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.node);
+    }
+}
+
+/// The least time between two turns that a node wants without a reason from outside: one whose tasks are never done
+/// still moves on in time.
+const BETWEEN_TURNS: Duration = Duration::from_micros(1);
+
+/// Domains of [`generator`].
+const OF_PACKETS: u64 = 1;
+const OF_KEY: u64 = 2;
+const OF_NODE: u64 = 3;
+
+/// Nodes under virtual time, and the network between them.
+///
+/// Time stands still while code outside of the world runs, and jumps from event to event in [`World::run_for`] and its
+/// like. The same seed and the same calls give the same run, to the last bit: see [`World::trace_hash`].
+pub struct World<F: Fabric = Links> {
+    seed: u64,
+    now: Time,
+    /// The same, for the nodes.
+    clock: Arc<AtomicU64>,
+    unix_origin: Duration,
+    resolve_delay: Duration,
+    verifier: MakeVerifier,
+    rng: StdRng,
+    places: Vec<Place>,
+    hosts: Hosts,
+    fabric: F,
+    queue: Queue<Event>,
+    woken: Woken,
+    metrics: Metrics,
+    trace: Trace,
+    transmits: Vec<Transmit>,
+}
+
+impl World<Links> {
+    /// A world without nodes, with links of 20 to 80 milliseconds that lose nothing.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::builder(seed).build()
+    }
+
+    /// Makes a world that differs.
+    #[must_use]
+    pub fn builder(seed: u64) -> WorldBuilder {
+        WorldBuilder::new(seed)
+    }
+
+    /// Changes the link of all pairs that have none of their own, from now on.
+    pub fn set_link(&mut self, link: Link) {
+        self.fabric.set_all(link);
+    }
+
+    /// Gives two nodes a link of their own in both directions, from now on.
+    pub fn set_pair(&mut self, a: NodeId, b: NodeId, link: Link) {
+        self.fabric.set_pair(a, b, link);
+    }
+
+    /// Lets packets pass only where `passes(from, to)` holds, from now on; those on their way arrive.
+    pub fn partition(&mut self, passes: impl Fn(NodeId, NodeId) -> bool + Send + 'static) {
+        self.fabric.partition(passes);
+    }
+
+    /// Ends the partition.
+    pub fn heal(&mut self) {
+        self.fabric.heal();
+    }
+}
+
+/// Nodes.
+impl<F: Fabric> World<F> {
+    pub(crate) fn from_builder(builder: WorldBuilder<F>) -> Self {
+        let mut trace = Trace::default();
+        trace.keep(builder.record);
+        Self {
+            seed: builder.seed,
+            now: Time::ZERO,
+            clock: Arc::default(),
+            unix_origin: builder.unix_origin,
+            resolve_delay: builder.resolve_delay,
+            verifier: builder.verifier,
+            rng: generator(builder.seed, &[OF_PACKETS]),
+            places: Vec::new(),
+            hosts: Hosts::default(),
+            fabric: builder.fabric,
+            queue: Queue::default(),
+            woken: Woken::default(),
+            metrics: Metrics::default(),
+            trace,
+            transmits: Vec::new(),
+        }
+    }
+
+    /// Adds a node. Its key and its randomness come from the world's seed and its number alone.
+    ///
+    /// # Panics
+    /// If another node has its address, or there are more than 2^24 nodes: faults of whoever made the scenario.
+    #[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
+    pub fn add_node(&mut self, options: NodeOptions) -> NodeId {
+        let id = NodeId(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+        let address = options.address.unwrap_or_else(|| default_address(id));
+        if let Some(other) = self.hosts.at(address) {
+            panic!("{address} is the address of {other} already: give {id} another one");
+        }
+        let key = match &options.key {
+            Some(key) => key.clone(),
+            None => draw_key(&mut generator(self.seed, &[OF_KEY, u64::from(id.0)])),
+        };
+        let waker = Waker::from(Arc::new(NodeWaker { node: id, woken: self.woken.clone() }));
+        self.hosts.put(address, id);
+        let node = self.make_node(id, 0, &key, address, &options, &waker);
+        let start = self.now + options.start_after;
+        self.places.push(Place { node, key, address, options, waker, up: false, life: 0, wake_at: None });
+        if start == self.now {
+            self.start(id);
+        } else {
+            self.queue.push(start, id.0, Event::Start { node: id, life: 0 });
+        }
+        id
+    }
+
+    fn make_node(
+        &self,
+        id: NodeId,
+        life: u32,
+        key: &PrivateKey,
+        address: SocketAddr,
+        options: &NodeOptions,
+        waker: &Waker,
+    ) -> Node {
+        let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
+        let clock = self.clock.clone();
+        let clock: Clock = Arc::new(move || Time::from_nanos(clock.load(Ordering::Relaxed)));
+        let mut config = NodeConfig::new(key.clone(), seed);
+        config.unix_origin = self.unix_origin;
+        config.clock = Some(clock);
+        config.verifier = (self.verifier)();
+        config.limits = options.limits;
+        if let Some(tick) = options.tick {
+            config.tick = tick;
+        }
+        let node = Node::new(config);
+        let (v4, v6) = match address {
+            SocketAddr::V4(v4) => (Some(v4), None),
+            SocketAddr::V6(v6) => (None, Some(v6)),
+        };
+        let machine = options.machine.clone().unwrap_or_else(|| vec![address.ip()]);
+        node.set_interfaces(Interfaces { lan: Some(address), v4, v6, machine });
+        node.set_waker(waker);
+        node
+    }
+
+    /// All nodes, those that are down included.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<F> {
+        (0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)).map(NodeId)
+    }
+
+    /// A node. Of one that crashed, the empty one that takes its place when it starts again.
+    ///
+    /// # Panics
+    /// If the node is one of another world.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.place(id).node
+    }
+
+    /// The address of a node.
+    ///
+    /// # Panics
+    /// If the node is one of another world.
+    #[must_use]
+    pub fn address(&self, id: NodeId) -> SocketAddr {
+        self.place(id).address
+    }
+
+    /// Whether a node runs: it started and did not crash.
+    ///
+    /// # Panics
+    /// If the node is one of another world.
+    #[must_use]
+    pub fn is_up(&self, id: NodeId) -> bool {
+        self.place(id).up
+    }
+
+    /// The community of this type that a node loaded, the first if there are several.
+    ///
+    /// # Panics
+    /// If the node is one of another world.
+    #[must_use]
+    pub fn find<C: Community>(&self, id: NodeId) -> Option<Handle<C>> {
+        self.node(id).find()
+    }
+
+    /// Ends a node without last words: all its state is gone. What it sent arrives, what is sent to it is lost.
+    ///
+    /// # Panics
+    /// If the node is one of another world.
+    pub fn crash(&mut self, id: NodeId) {
+        let place = self.place(id);
+        let life = place.life + 1;
+        let node = self.make_node(id, life, &place.key, place.address, &place.options, &place.waker);
+        let place = self.place_mut(id);
+        place.life = life;
+        place.up = false;
+        place.wake_at = None;
+        place.node = node;
+    }
+
+    /// Starts a node that crashed, now, with the key and the address that it had. One that runs crashes first.
+    ///
+    /// # Panics
+    /// If the node is one of another world.
+    pub fn restart(&mut self, id: NodeId) {
+        if self.place(id).up {
+            self.crash(id);
+        }
+        self.start(id);
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let place = self.place_mut(id);
+        place.up = true;
+        let setup: Option<Setup> = place.options.setup.take();
+        if let Some(setup) = setup {
+            setup(&self.place(id).node);
+            self.place_mut(id).options.setup = Some(setup);
+        }
+        self.arm(id, Some(self.now));
+    }
+
+    /// Lets a name stand for the address of a host; of several, all are told.
+    pub fn host(&mut self, name: impl Into<String>, address: SocketAddr) {
+        self.hosts.name(name.into(), address.ip());
+    }
+
+    /// The network.
+    #[must_use]
+    pub const fn fabric(&self) -> &F {
+        &self.fabric
+    }
+
+    /// The network, to change it.
+    pub const fn fabric_mut(&mut self) -> &mut F {
+        &mut self.fabric
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "a NodeId of another world is a fault of the caller, as documented")]
+    fn place(&self, id: NodeId) -> &Place {
+        &self.places[id.0 as usize]
+    }
+
+    #[allow(clippy::indexing_slicing, reason = "a NodeId of another world is a fault of the caller, as documented")]
+    fn place_mut(&mut self, id: NodeId) -> &mut Place {
+        &mut self.places[id.0 as usize]
+    }
+}
+
+/// Time.
+impl<F: Fabric> World<F> {
+    /// The virtual time, from zero.
+    #[must_use]
+    pub const fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Runs all that happens up to a time, that time included. Afterwards it is that time.
+    pub fn run_until(&mut self, end: Time) {
+        while self.next_at().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.set_now(end);
+    }
+
+    /// Runs for a time.
+    pub fn run_for(&mut self, duration: Duration) {
+        self.run_until(self.now + duration);
+    }
+
+    /// Runs while a condition holds, but no longer than a time. True if the condition ended it; time then stands where
+    /// it ended to hold. The condition is looked at after every event.
+    pub fn run_while(&mut self, mut condition: impl FnMut(&Self) -> bool, limit: Duration) -> bool {
+        let end = self.now + limit;
+        loop {
+            if !condition(self) {
+                return true;
+            }
+            if self.next_at().is_none_or(|at| at > end) {
+                self.set_now(end);
+                return false;
+            }
+            self.step();
+        }
+    }
+
+    /// Runs a future as a task of a community, in its node's turns, until it is done, but no longer than a time.
+    ///
+    /// # Errors
+    /// If the time was over first, in which case the task goes on; if it ended without a result; or if the community is
+    /// not loaded.
+    pub fn complete<C: Community, T: Send + 'static>(
+        &mut self,
+        handle: &Handle<C>,
+        limit: Duration,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, CompleteError> {
+        let result = Arc::new(Mutex::new(None));
+        let slot = result.clone();
+        handle.with(|_, cx| {
+            cx.spawn(async move {
+                let value = task.await;
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            })
+        })?;
+        // The task holds the other reference, and drops it with its future.
+        let ended = self.run_while(|_| Arc::strong_count(&result) > 1, limit);
+        let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value.ok_or(if ended { CompleteError::Ended } else { CompleteError::TimedOut(limit) })
+    }
+
+    /// Lets the next event happen; false if nothing will ever happen.
+    pub fn step(&mut self) -> bool {
+        self.collect_woken();
+        let Some((at, event)) = self.queue.pop() else {
+            return false;
+        };
+        self.set_now(at);
+        self.metrics.events += 1;
+        match event {
+            Event::Deliver { to, source, bytes } => self.deliver(to, source, &bytes),
+            Event::Wake(id) => self.wake(id),
+            Event::Start { node, life } => {
+                let place = self.place(node);
+                if place.life == life && !place.up {
+                    self.start(node);
+                }
+            }
+            Event::Resolved { node, life, resolve } => {
+                if self.place(node).life == life {
+                    let addresses = self.hosts.resolve(resolve.host(), resolve.port());
+                    self.place(node).node.resolved(&resolve, &addresses);
+                }
+            }
+        }
+        true
+    }
+
+    fn next_at(&mut self) -> Option<Time> {
+        self.collect_woken();
+        self.queue.next_at()
+    }
+
+    fn set_now(&mut self, now: Time) {
+        self.now = self.now.max(now);
+        self.clock.store(self.now.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Lets nodes whose handles were used from outside have their turn.
+    fn collect_woken(&mut self) {
+        let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
+        for id in woken {
+            // Most woke themselves in a turn that is over.
+            let place = self.place(id);
+            if place.up && place.node.needs_turn() {
+                self.arm(id, Some(self.now));
+            }
+        }
+    }
+
+    /// Makes sure that a node is woken at a time.
+    fn arm(&mut self, id: NodeId, at: Option<Time>) {
+        let Some(at) = at else { return };
+        let place = self.place_mut(id);
+        if place.wake_at.is_none_or(|earlier| earlier > at) {
+            place.wake_at = Some(at);
+            self.queue.push(at, id.0, Event::Wake(id));
+        }
+    }
+
+    fn wake(&mut self, id: NodeId) {
+        let now = self.now;
+        let place = self.place_mut(id);
+        if place.wake_at != Some(now) {
+            return;
+        }
+        place.wake_at = None;
+        // The deadline may have moved away since the wake-up was set.
+        match place.node.next_deadline() {
+            _ if place.node.needs_turn() => {}
+            Some(deadline) if deadline <= now => {}
+            later => return self.arm(id, later),
+        }
+        place.node.poll(now);
+        self.after_turn(id);
+    }
+
+    fn deliver(&mut self, to: NodeId, source: SocketAddr, bytes: &[u8]) {
+        let now = self.now;
+        let place = self.place(to);
+        if !place.up {
+            self.metrics.lose(Loss::Down);
+            return;
+        }
+        let address = place.address;
+        place.node.handle(now, [(source, bytes)]);
+        self.metrics.delivered += 1;
+        self.metrics.delivered_bytes += length(bytes);
+        self.trace.add(now, source, address, bytes);
+        self.after_turn(to);
+    }
+
+    /// Takes out of a node what its turn made.
+    fn after_turn(&mut self, id: NodeId) {
+        self.metrics.turns += 1;
+        let mut transmits = std::mem::take(&mut self.transmits);
+        let place = self.place(id);
+        let (life, source) = (place.life, place.address);
+        place.node.drain_transmits(&mut transmits);
+        while let Some(resolve) = self.place(id).node.poll_resolve() {
+            self.queue.push(self.now + self.resolve_delay, id.0, Event::Resolved { node: id, life, resolve });
+        }
+        for transmit in transmits.drain(..) {
+            self.send(id, source, transmit);
+        }
+        self.transmits = transmits;
+        let next = self.now + BETWEEN_TURNS;
+        let node = &self.place(id).node;
+        let deadline = if node.needs_turn() { Some(next) } else { node.next_deadline().map(|at| at.max(next)) };
+        self.arm(id, deadline);
+    }
+
+    fn send(&mut self, from: NodeId, source: SocketAddr, transmit: Transmit) {
+        let Transmit { to, bytes } = transmit;
+        self.metrics.sent += 1;
+        self.metrics.sent_bytes += length(&bytes);
+        let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rng.next_u64());
+        let mut deliveries = match self.fabric.route(&packet, &self.hosts, &mut rng) {
+            Ok(deliveries) => deliveries,
+            Err(loss) => {
+                self.metrics.lose(loss);
+                return;
+            }
+        };
+        let Some(last) = deliveries.pop() else { return };
+        self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
+        for copy in deliveries {
+            self.schedule(from, copy, bytes.clone());
+        }
+        self.schedule(from, last, bytes);
+    }
+
+    fn schedule(&mut self, from: NodeId, delivery: Delivery, bytes: Vec<u8>) {
+        let Delivery { at, to, source } = delivery;
+        self.queue.push(at.max(self.now), from.0, Event::Deliver { to, source, bytes });
+    }
+}
+
+/// Looking in.
+impl<F: Fabric> World<F> {
+    /// What makes this run repeatable.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// A hash over every delivery so far, in order: its time, both addresses and its bytes. Equal hashes mean equal runs,
+    /// as far as 64 bits can tell. It changes with every version of the protocol's code, so compare runs of one build.
+    #[must_use]
+    pub const fn trace_hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// The last packets that arrived, oldest first; none unless [`WorldBuilder::record`] says how many to keep.
+    pub fn recent(&self) -> impl Iterator<Item = &Record> {
+        self.trace.recent()
+    }
+
+    /// Events that are still to happen; a few of them may be out of date.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How many verified peers these nodes know, in the graph that their communities share; none if they are down.
+    ///
+    /// # Panics
+    /// If one of them is a node of another world.
+    #[must_use]
+    pub fn peers_known(&self, nodes: impl IntoIterator<Item = NodeId>) -> Spread {
+        nodes.into_iter().map(|id| self.node(id).network(|network| network.len()).unwrap_or_default()).collect()
+    }
+}
+
+impl<F: Fabric> Drop for World<F> {
+    #[allow(clippy::print_stderr, reason = "a test that failed is about to tell why; this says how to see it again")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let (seed, now, hash) = (self.seed, self.now, self.trace.hash());
+            eprintln!("ipv8-sim: world of seed {seed} at {now:?}, trace {hash:016x}");
+            for record in self.trace.recent() {
+                eprintln!("  {record}");
+            }
+        }
+    }
+}
+
+impl<F: Fabric> fmt::Debug for World<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("seed", &self.seed)
+            .field("now", &self.now)
+            .field("nodes", &self.places.len())
+            .field("trace", &format_args!("{:016x}", self.trace.hash()))
+            .finish_non_exhaustive()
+    }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// 10.0.0.1 for the first, and so on.
+#[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
+fn default_address(id: NodeId) -> SocketAddr {
+    let number = id.0 + 1;
+    if number >= 1 << 24 {
+        panic!("{id} has no address left in 10.0.0.0/8: give it one");
+    }
+    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(0x0a00_0000 | number), 8090))
+}
+
+#[allow(clippy::panic, reason = "this curve needs nothing that could fail")]
+fn draw_key(rng: &mut StdRng) -> PrivateKey {
+    match PrivateKey::generate(Curve::Curve25519, rng) {
+        Ok(key) => key,
+        Err(error) => panic!("a key of curve25519 was not drawn: {error}"),
+    }
+}
