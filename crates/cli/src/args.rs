@@ -94,7 +94,7 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = peers)]
     pub(crate) peers: usize,
     /// Run for so long, instead of until all have found each other
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) seconds: Option<Duration>,
     /// Print one JSON object per event
     #[arg(long)]
@@ -105,7 +105,7 @@ pub(crate) struct DemoOptions {
 #[derive(clap::Args, Debug)]
 pub(crate) struct TrackerOptions {
     /// Where to listen; port 0 picks a free one. Without it, 0.0.0.0:8090 or the next free port
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", value_parser = socket_address)]
     pub(crate) listen: Option<SocketAddr>,
     /// File with the private key, made if it is not there; without it, a fresh key
     #[arg(long, value_name = "FILE")]
@@ -120,6 +120,10 @@ pub(crate) struct TrackerOptions {
 
 fn peers(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|peers| (2..=100).contains(peers)).ok_or_else(|| "give a number from 2 to 100".to_owned())
+}
+
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write IP:PORT, or [IPv6]:PORT".to_owned())
 }
 
 /// The longest time that can be asked for is a year.

@@ -1,4 +1,5 @@
 //! Whatever the bytes, decoding ends in a packet or in an error.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers may fail a test")]
 
 mod common;
 

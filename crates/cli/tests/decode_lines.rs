@@ -1,4 +1,5 @@
 //! Each line of input has its line of output, whatever it holds.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers may fail a test")]
 
 mod common;
 

@@ -8,7 +8,9 @@ use ipv8_core::messages::{
 use super::fields::{Describe, Fields, connection_type};
 
 impl Describe for IntroductionRequest {
-    const NAME: &'static str = "IntroductionRequest";
+    fn name(&self) -> &'static str {
+        "IntroductionRequest"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -25,7 +27,9 @@ impl Describe for IntroductionRequest {
 }
 
 impl Describe for IntroductionResponse {
-    const NAME: &'static str = "IntroductionResponse";
+    fn name(&self) -> &'static str {
+        "IntroductionResponse"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -44,7 +48,9 @@ impl Describe for IntroductionResponse {
 }
 
 impl Describe for NewIntroductionRequest {
-    const NAME: &'static str = "NewIntroductionRequest";
+    fn name(&self) -> &'static str {
+        "NewIntroductionRequest"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -65,7 +71,9 @@ impl Describe for NewIntroductionRequest {
 }
 
 impl Describe for NewIntroductionResponse {
-    const NAME: &'static str = "NewIntroductionResponse";
+    fn name(&self) -> &'static str {
+        "NewIntroductionResponse"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -88,7 +96,9 @@ impl Describe for NewIntroductionResponse {
 }
 
 impl Describe for PunctureRequest {
-    const NAME: &'static str = "PunctureRequest";
+    fn name(&self) -> &'static str {
+        "PunctureRequest"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -99,7 +109,9 @@ impl Describe for PunctureRequest {
 }
 
 impl Describe for Puncture {
-    const NAME: &'static str = "Puncture";
+    fn name(&self) -> &'static str {
+        "Puncture"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -110,7 +122,9 @@ impl Describe for Puncture {
 }
 
 impl Describe for NewPunctureRequest {
-    const NAME: &'static str = "NewPunctureRequest";
+    fn name(&self) -> &'static str {
+        "NewPunctureRequest"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()
@@ -121,7 +135,9 @@ impl Describe for NewPunctureRequest {
 }
 
 impl Describe for NewPuncture {
-    const NAME: &'static str = "NewPuncture";
+    fn name(&self) -> &'static str {
+        "NewPuncture"
+    }
 
     fn fields(self) -> Fields {
         Fields::new()

@@ -4,14 +4,17 @@ use ipv8_core::messages::{
     IntroductionRequest, IntroductionResponse, NewIntroductionRequest, NewIntroductionResponse, NewPuncture,
     NewPunctureRequest, Puncture, PunctureRequest,
 };
-use ipv8_wire::{CommunityId, Message, Payload as _, ReadError, community_id};
+use ipv8_dht::DHT_COMMUNITY;
+use ipv8_dht::messages::{
+    ConnectPeerRequest, ConnectPeerResponse, FindRequest, FindResponse, PingRequest, PingResponse, StorePeerRequest,
+    StorePeerResponse, StoreRequest, StoreResponse,
+};
+use ipv8_discovery::DISCOVERY_COMMUNITY;
+use ipv8_discovery::messages::{DiscoveryIntroductionRequest, Ping, Pong, SimilarityRequest, SimilarityResponse};
+use ipv8_wire::{Auth as _, CommunityId, Message, Payload as _, ReadError, community_id};
 
 use super::fields::{Describe, Fields};
 
-/// The reference's DiscoveryCommunity.
-pub(super) const DISCOVERY: CommunityId = community_id!("7e313685c1912a141279f8248fc8db5899c5df5a");
-/// The reference's DHTDiscoveryCommunity, and its DHTCommunity.
-pub(super) const DHT: CommunityId = community_id!("8d0be1845d74d175f178197cad001591d04d73cc");
 const TUNNEL: CommunityId = community_id!("81ded07332bdc775aa5a46f96de9f8f390bbc9f3");
 const IDENTITY: CommunityId = community_id!("d5889074c1e4c50423cdb6e9307ee0ca5695ead7");
 const ATTESTATION: CommunityId = community_id!("b42c93d167a0fc4a0843f917d4bf1e9ebb340ec4");
@@ -19,8 +22,8 @@ const ATTESTATION: CommunityId = community_id!("b42c93d167a0fc4a0843f917d4bf1e9e
 /// The name of an overlay that the reference brings along.
 pub(super) fn community_name(id: CommunityId) -> Option<&'static str> {
     match id {
-        DISCOVERY => Some("DiscoveryCommunity"),
-        DHT => Some("DHTDiscoveryCommunity"),
+        DISCOVERY_COMMUNITY => Some("DiscoveryCommunity"),
+        DHT_COMMUNITY => Some("DHTDiscoveryCommunity"),
         TUNNEL => Some("HiddenTunnelCommunity"),
         IDENTITY => Some("IdentityCommunity"),
         ATTESTATION => Some("AttestationCommunity"),
@@ -31,45 +34,94 @@ pub(super) fn community_name(id: CommunityId) -> Option<&'static str> {
 /// A message: how it is framed and read.
 #[derive(Clone, Copy)]
 pub(super) struct Kind {
+    /// What errors call it.
     pub(super) name: &'static str,
     pub(super) signed: bool,
     pub(super) global_time: bool,
-    pub(super) read: fn(&[u8]) -> Result<Fields, ReadError>,
+    pub(super) read: fn(&[u8]) -> Result<Payload, ReadError>,
 }
 
-/// What a message of this id may be. Where there are several, the first that can be read is meant; they are framed alike.
-/// Empty for unknown ids.
-pub(super) fn kinds(community: CommunityId, id: u8) -> Vec<Kind> {
-    let _ = community;
-    base(id).into_iter().collect()
+/// What a message says.
+pub(super) struct Payload {
+    /// The name of the reference's class, without `Payload`.
+    pub(super) name: &'static str,
+    pub(super) fields: Fields,
+}
+
+/// The message of this id; `None` for unknown ones.
+pub(super) fn kind(community: CommunityId, id: u8) -> Option<Kind> {
+    let own = match community {
+        DISCOVERY_COMMUNITY => discovery(id),
+        DHT_COMMUNITY => dht(id),
+        _ => None,
+    };
+    own.or_else(|| base(id))
 }
 
 fn base(id: u8) -> Option<Kind> {
-    [
-        kind::<IntroductionRequest>(),
-        kind::<IntroductionResponse>(),
-        kind::<PunctureRequest>(),
-        kind::<Puncture>(),
-        kind::<NewIntroductionRequest>(),
-        kind::<NewIntroductionResponse>(),
-        kind::<NewPunctureRequest>(),
-        kind::<NewPuncture>(),
-    ]
-    .into_iter()
-    .find_map(|(message, kind)| (message == id).then_some(kind))
+    pick(
+        id,
+        [
+            entry::<IntroductionRequest>(),
+            entry::<IntroductionResponse>(),
+            entry::<PunctureRequest>(),
+            entry::<Puncture>(),
+            entry::<NewIntroductionRequest>(),
+            entry::<NewIntroductionResponse>(),
+            entry::<NewPunctureRequest>(),
+            entry::<NewPuncture>(),
+        ],
+    )
+}
+
+fn discovery(id: u8) -> Option<Kind> {
+    pick(
+        id,
+        [
+            entry::<DiscoveryIntroductionRequest>(),
+            entry::<SimilarityRequest>(),
+            entry::<SimilarityResponse>(),
+            entry::<Ping>(),
+            entry::<Pong>(),
+        ],
+    )
+}
+
+fn dht(id: u8) -> Option<Kind> {
+    pick(
+        id,
+        [
+            entry::<PingRequest>(),
+            entry::<PingResponse>(),
+            entry::<StoreRequest>(),
+            entry::<StoreResponse>(),
+            entry::<FindRequest>(),
+            entry::<FindResponse>(),
+            entry::<StorePeerRequest>(),
+            entry::<StorePeerResponse>(),
+            entry::<ConnectPeerRequest>(),
+            entry::<ConnectPeerResponse>(),
+        ],
+    )
+}
+
+fn pick(id: u8, entries: impl IntoIterator<Item = (u8, Kind)>) -> Option<Kind> {
+    entries.into_iter().find_map(|(entry, kind)| (entry == id).then_some(kind))
 }
 
 /// The id and kind of a type of message.
-fn kind<M: Message>() -> (u8, Kind)
+fn entry<M: Message>() -> (u8, Kind)
 where
-    M: Describe,
     for<'a> M::Of<'a>: Describe,
 {
     let kind = Kind {
-        name: <M as Describe>::NAME,
-        signed: <M::Auth as ipv8_wire::Auth>::SIGNED,
+        name: M::NAME,
+        signed: M::Auth::SIGNED,
         global_time: M::GLOBAL_TIME,
-        read: |bytes| M::Of::decode(bytes).map(Describe::fields),
+        read: |bytes| {
+            let message = M::Of::decode(bytes)?;
+            Ok(Payload { name: message.name(), fields: message.fields() })
+        },
     };
     (M::ID, kind)
 }

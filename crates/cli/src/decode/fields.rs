@@ -47,7 +47,7 @@ impl Fields {
 /// A message that can be shown.
 pub(crate) trait Describe {
     /// The name of the reference's class, without `Payload`.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
 
     /// Its fields under the names of the reference's attributes, with the values that the reference reads.
     fn fields(self) -> Fields;

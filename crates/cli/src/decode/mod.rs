@@ -14,6 +14,8 @@ use std::io::{self, BufRead, BufReader, Write};
 
 mod base;
 mod catalogue;
+mod dht;
+mod discovery;
 mod fields;
 mod human;
 mod lines;

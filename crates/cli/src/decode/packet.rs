@@ -83,9 +83,8 @@ fn not_hex(text: &[u8], error: hex::FromHexError) -> String {
 pub fn decode_packet(datagram: &[u8]) -> Result<Decoded, Unreadable> {
     let unreadable = |error: String| Unreadable { error, size: datagram.len() };
     let packet = Packet::parse(datagram).map_err(|error| unreadable(error.to_string()))?;
-    let kinds = catalogue::kinds(packet.community_id(), packet.message_id());
-    let read = match kinds.first() {
-        Some(kind) => known(datagram, packet.body(), *kind, &kinds).map_err(unreadable)?,
+    let read = match catalogue::kind(packet.community_id(), packet.message_id()) {
+        Some(kind) => known(datagram, packet.body(), kind).map_err(unreadable)?,
         None => unknown(datagram, packet.body()),
     };
     Ok(Decoded {
@@ -121,23 +120,16 @@ struct Read<'a> {
     payload: Fields,
 }
 
-fn known<'a>(datagram: &'a [u8], body: &'a [u8], kind: Kind, kinds: &[Kind]) -> Result<Read<'a>, String> {
+fn known<'a>(datagram: &'a [u8], body: &'a [u8], kind: Kind) -> Result<Read<'a>, String> {
     let sender = if kind.signed { Some(sender(datagram).map_err(|error| within(kind.name, error))?) } else { None };
     let mut reader = Reader::new(sender.as_ref().map_or(body, |sender| sender.rest));
     let global_time = match kind.global_time {
         true => Some(reader.u64().map_err(|error| error.at("global time").at(kind.name).to_string())?),
         false => None,
     };
-    let mut first_error = None;
-    for kind in kinds {
-        match (kind.read)(reader.remaining()) {
-            Ok(payload) => {
-                return Ok(Read { message: Some(kind.name), signed: Some(kind.signed), sender, global_time, payload });
-            }
-            Err(error) => first_error = Some(error),
-        }
-    }
-    Err(first_error.map(|error| error.to_string()).unwrap_or_default())
+    let payload = (kind.read)(reader.remaining()).map_err(|error| error.to_string())?;
+    let message = Some(payload.name);
+    Ok(Read { message, signed: Some(kind.signed), sender, global_time, payload: payload.fields })
 }
 
 /// A message of unknown layout: only a signature that holds tells that it is signed.

@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipv8_core::{Handle, MaxPeers, OverlayConfig, Target};
+use ipv8::net::{Endpoint, Listen, Running};
+use ipv8_core::{Handle, MaxPeers, NodeConfig, OverlayConfig, Target};
 use ipv8_crypto::{Curve, Mid, PrivateKey};
-use ipv8_discovery::RandomWalk;
+use ipv8_discovery::{RandomWalk, TrackerBootstrapper};
 use tokio::time::{Instant, MissedTickBehavior};
 
 mod events;
@@ -28,6 +29,12 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Without a time limit of the user's, the demo ends once all peers have found each other and the clock has come here.
 const GOAL: u32 = 20;
+
+/// Time between two steps of a walk: what all nodes take for a few peers, and less for many, so that these need not wait
+/// for minutes.
+const TICK: Duration = ipv8_core::strategy::DEFAULT_TICK;
+const SHORTEST_TICK: Duration = Duration::from_millis(50);
+const FEW_PEERS: u32 = 4;
 
 /// Steps of the clock in a second, over all peers, at most.
 const STEPS_PER_SECOND: u32 = 400;
@@ -57,7 +64,7 @@ pub(crate) fn run(options: &DemoOptions) -> Result<(), Failure> {
 /// A peer as the demo sees it from outside.
 struct Player {
     number: usize,
-    service: ipv8::Service,
+    node: Running,
     lamport: Handle<Lamport>,
     /// What was reported already.
     found: BTreeSet<Mid>,
@@ -83,7 +90,7 @@ impl Demo {
     }
 
     async fn play(&mut self, mut stop: Stop, limit: Option<Duration>, report: &mut dyn Report) -> Result<(), Failure> {
-        self.begin(report).await?;
+        self.begin(report)?;
         let patience = PATIENCE + PATIENCE_PER_PEER * u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -104,26 +111,35 @@ impl Demo {
     }
 
     /// Starts the tracker and the peers.
-    async fn begin(&mut self, report: &mut dyn Report) -> Result<(), Failure> {
+    fn begin(&mut self, report: &mut dyn Report) -> Result<(), Failure> {
         let key = PrivateKey::generate(Curve::Curve25519, &mut system_rng()?).map_err(Failure::failed)?;
-        let tracker = tracker::start(ipv8::net::Listen::exactly(ANY_PORT), key)?;
+        let tracker = tracker::start(Listen::exactly(ANY_PORT), key)?;
         let listen = tracker.address();
         report.event(self.start.elapsed(), &Event::Tracker { listen, mid: tracker.mid() })?;
         self.tracker = Some(tracker);
-        let pairs = u32::try_from(self.pairs()).unwrap_or(u32::MAX);
-        let pause = PAUSE.max(Duration::from_secs(1).saturating_mul(pairs) / STEPS_PER_SECOND);
         for (key, number) in self.keys.iter().zip(1..) {
-            let overlay = OverlayConfig::new(Lamport::new(self.members.clone(), pause))
-                .strategy(RandomWalk::default(), Target::Peers(self.keys.len()))
-                .max_peers(MaxPeers::Unlimited);
-            let builder = ipv8::builder().key(key.clone()).listen(ANY_PORT).bootstrap(listen.to_string());
-            let service = builder.overlay(overlay).start().await.map_err(Failure::failed)?;
-            let lamport = service.handle().ok_or_else(|| Failure::failed("the overlay of the demo was not loaded"))?;
-            let listen = service.local_addresses().first().copied().unwrap_or(ANY_PORT);
-            report.event(self.start.elapsed(), &Event::Started { node: number, listen, mid: service.mid() })?;
-            self.players.push(Player { number, service, lamport, found: BTreeSet::new(), clock: 0 });
+            let player = self.player(key, number, listen)?;
+            let listen = player.node.local_addresses().first().copied().unwrap_or(ANY_PORT);
+            report.event(self.start.elapsed(), &Event::Started { node: number, listen, mid: key.mid() })?;
+            self.players.push(player);
         }
         Ok(())
+    }
+
+    /// Starts a peer.
+    fn player(&self, key: &PrivateKey, number: usize, tracker: SocketAddr) -> Result<Player, Failure> {
+        let peers = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        let pairs = u32::try_from(self.pairs()).unwrap_or(u32::MAX);
+        let pause = PAUSE.max(Duration::from_secs(1).saturating_mul(pairs) / STEPS_PER_SECOND);
+        let tick = (TICK.saturating_mul(FEW_PEERS) / peers.max(FEW_PEERS)).max(SHORTEST_TICK);
+        let config = |seed| NodeConfig { tick, ..NodeConfig::new(key.clone(), seed) };
+        let endpoint = Endpoint::bind_with(&[Listen::exactly(ANY_PORT)], config).map_err(Failure::failed)?;
+        let overlay = OverlayConfig::new(Lamport::new(self.members.clone(), pause))
+            .strategy(RandomWalk::default(), Target::Peers(self.keys.len()))
+            .bootstrapper(TrackerBootstrapper::new([tracker.into()]))
+            .max_peers(MaxPeers::Unlimited);
+        let lamport = endpoint.node().load(overlay).map_err(Failure::failed)?;
+        Ok(Player { number, node: endpoint.run(), lamport, found: BTreeSet::new(), clock: 0 })
     }
 
     /// Reports what happened since the last look.
@@ -169,7 +185,7 @@ impl Demo {
     /// Ends all nodes.
     async fn end(&mut self) {
         for player in self.players.drain(..) {
-            player.service.stop().await;
+            player.node.stop().await;
         }
         if let Some(tracker) = self.tracker.take() {
             tracker.stop().await;

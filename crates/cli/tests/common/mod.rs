@@ -1,5 +1,7 @@
 //! Runs the program and looks at what it says.
 #![allow(dead_code, reason = "each test uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers may fail a test")]
+#![allow(clippy::disallowed_methods, reason = "a test of a program has threads and a clock")]
 
 use std::ffi::OsStr;
 use std::io::Write as _;
