@@ -88,9 +88,12 @@ fn peers_of_one_community_are_introduced() {
     assert_eq!(response.wan_introduction_address, v4(2));
     assert_eq!(response.lan_introduction_address, SocketAddrV4::new([192, 168, 0, 2].into(), 1));
     assert_eq!(Packet::parse(&second[0].bytes).unwrap().community_id(), ANY);
-    // One that asks again is introduced to the other one, never to itself.
+    // One that asks again is introduced to the other one, never to itself: neither as the newest nor as the oldest.
     for _ in 0..10 {
         assert_eq!(summary(&ask(&tracker, ANY, 4, 0)), [(address(2), 250), (address(4), 245)]);
+    }
+    for _ in 0..10 {
+        assert_eq!(summary(&ask(&tracker, ANY, 2, 0)), [(address(4), 250), (address(2), 245)]);
     }
 }
 
