@@ -8,15 +8,15 @@ use std::{
 use hashlink::LinkedHashMap;
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, Peer, Routes, Time,
+    Community, Context, DropReason, Peer, Routes, Time,
     messages::{Flags, IntroductionRequest, IntroductionResponse, NO_ADDRESS, PunctureRequest},
 };
 use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
 use rand::RngExt;
 
-/// How often silent peers are looked for.
-const CHURN_INTERVAL: Duration = Duration::from_secs(5);
+/// How often silent peers are looked for: often enough that many of them do not make one long turn.
+const CHURN_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A peer that was not heard of for so long is asked whether it is still there, and again at this interval.
 const PING_AFTER: Duration = Duration::from_secs(27);
@@ -31,12 +31,14 @@ pub struct TrackerLimits {
     pub peers: usize,
     /// Communities; those heard of last stay.
     pub communities: usize,
+    /// Peers of all communities together; those of the communities heard of last stay.
+    pub peers_in_all: usize,
 }
 
 impl Default for TrackerLimits {
-    /// 100 peers (the reference's number) of 10,000 communities.
+    /// 100 peers (the reference's number) of 10,000 communities, but no more than 100,000 peers.
     fn default() -> Self {
-        Self { peers: 100, communities: 10_000 }
+        Self { peers: 100, communities: 10_000, peers_in_all: 100_000 }
     }
 }
 
@@ -46,7 +48,14 @@ struct Member {
     address: SocketAddrV4,
     lan: SocketAddrV4,
     heard: Time,
-    pinged: Time,
+    ping: Option<Ping>,
+}
+
+/// A question whether a peer is there, until it is answered.
+#[derive(Clone, Copy, Debug)]
+struct Ping {
+    sent: Time,
+    identifier: u16,
 }
 
 /// Answers the introduction requests of every community id (`protocol.md` section 5, "Tracker").
@@ -57,6 +66,8 @@ struct Member {
 pub struct Tracker {
     limits: TrackerLimits,
     communities: LinkedHashMap<CommunityId, IndexMap<Mid, Member>>,
+    /// Members of all communities together.
+    members: usize,
 }
 
 impl Tracker {
@@ -93,22 +104,27 @@ impl Tracker {
         }
     }
 
-    /// A peer that we asked whether it is there answers; one that takes no more peers is not introduced any more.
+    /// A peer that we asked whether it is there answers; one that takes no more peers is not introduced any more. What we
+    /// did not ask for is dropped: it may be the copy of an old answer, sent by somebody else.
     fn on_response(&mut self, cx: &mut Context<'_>, from: &Peer, response: IntroductionResponse) {
         let Some((community, source)) =
             cx.received().and_then(|received| Some((received.community_id()?, received.source())))
         else {
             return;
         };
-        let Some(members) = self.communities.get_mut(&community) else { return };
+        let mid = from.mid();
+        let asked = self.communities.get_mut(&community).and_then(|members| members.get_mut(&mid)).filter(|member| {
+            SocketAddr::V4(member.address) == source
+                && member.ping.is_some_and(|ping| ping.identifier == response.identifier)
+        });
+        let Some(member) = asked else {
+            cx.count_drop(DropReason::Unsolicited);
+            return;
+        };
+        member.heard = cx.now();
+        member.ping = None;
         if response.flags.has(Flags::PEER_LIMIT) {
-            members.shift_remove(&from.mid());
-            if members.is_empty() {
-                self.communities.remove(&community);
-            }
-        } else if let (Some(member), SocketAddr::V4(address)) = (members.get_mut(&from.mid()), source) {
-            member.heard = cx.now();
-            member.address = address;
+            self.forget(community, |members| members.shift_remove(&mid));
         }
     }
 
@@ -129,14 +145,34 @@ impl Tracker {
     fn remember(&mut self, community: CommunityId, mid: Mid, address: SocketAddrV4, lan: SocketAddrV4, now: Time) {
         let members = self.communities.entry(community).or_insert_with(IndexMap::new);
         // The newest at the end.
-        members.shift_remove(&mid);
-        members.insert(mid, Member { address, lan, heard: now, pinged: now });
+        if members.shift_remove(&mid).is_none() {
+            self.members += 1;
+        }
+        members.insert(mid, Member { address, lan, heard: now, ping: None });
         if members.len() > self.limits.peers {
-            members.shift_remove_index(0);
+            self.forget(community, |members| members.shift_remove_index(0).map(|(_, member)| member));
         }
         self.communities.to_back(&community);
-        if self.communities.len() > self.limits.communities {
-            self.communities.pop_front();
+        if self.communities.len() > self.limits.communities
+            && let Some((_, members)) = self.communities.pop_front()
+        {
+            self.members -= members.len();
+        }
+        if self.members > self.limits.peers_in_all
+            && let Some(quietest) = self.communities.front().map(|(id, _)| *id)
+        {
+            self.forget(quietest, |members| members.shift_remove_index(0).map(|(_, member)| member));
+        }
+    }
+
+    /// Takes a member off the list of a community, and the list with its last member.
+    fn forget(&mut self, community: CommunityId, take: impl FnOnce(&mut IndexMap<Mid, Member>) -> Option<Member>) {
+        let Some(members) = self.communities.get_mut(&community) else { return };
+        if take(members).is_some() {
+            self.members -= 1;
+        }
+        if members.is_empty() {
+            self.communities.remove(&community);
         }
     }
 
@@ -145,11 +181,13 @@ impl Tracker {
         let now = cx.now();
         let mut ask = Vec::new();
         for (community, members) in &mut self.communities {
+            let before = members.len();
             members.retain(|_, member| member.heard + DROP_AFTER > now);
-            for member in members.values_mut() {
-                if member.heard + PING_AFTER <= now && member.pinged + PING_AFTER <= now {
-                    member.pinged = now;
-                    ask.push((*community, member.address));
+            self.members -= before - members.len();
+            for (mid, member) in members {
+                let asked = member.ping.map_or(member.heard, |ping| ping.sent);
+                if asked + PING_AFTER <= now {
+                    ask.push((*community, *mid, member.address));
                 }
             }
         }
@@ -158,10 +196,15 @@ impl Tracker {
         for community in empty {
             self.communities.remove(&community);
         }
-        for (community, address) in ask {
+        for (community, mid, address) in ask {
             match cx.introduction_request_for(community, address.into(), false) {
                 Ok(packet) => cx.send_packet(address.into(), packet),
                 Err(error) => tracing::debug!(%error, "a peer was not asked whether it is there"),
+            }
+            // The request took this time, and has its lowest bits as its identifier.
+            let identifier = u16::try_from(cx.global_time() % 65_536).unwrap_or_default();
+            if let Some(member) = self.communities.get_mut(&community).and_then(|members| members.get_mut(&mid)) {
+                member.ping = Some(Ping { sent: now, identifier });
             }
         }
     }

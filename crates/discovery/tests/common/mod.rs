@@ -1,0 +1,102 @@
+//! Nodes that are stepped by hand.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(dead_code, reason = "each test uses a part")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use ipv8_core::{
+    Community, Context, Interfaces, Node, NodeConfig, PeerRecord, Routes, Time, Transmit, network::Addresses,
+};
+use ipv8_crypto::{Curve, PrivateKey};
+use ipv8_wire::{CommunityId, Packet};
+use rand::{SeedableRng, rngs::StdRng};
+
+pub(crate) const ANY: CommunityId = CommunityId([9; 20]);
+
+/// A community that has only introductions.
+pub(crate) struct Plain;
+
+impl Community for Plain {
+    const ID: CommunityId = ANY;
+
+    fn routes(_: &mut Routes<Self>) {}
+}
+
+pub(crate) fn key(number: u8) -> PrivateKey {
+    PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([number; 32])).unwrap()
+}
+
+/// Where the node of this number is.
+pub(crate) fn address(number: u8) -> SocketAddr {
+    SocketAddr::from(([10, 0, 0, number], 8_090))
+}
+
+pub(crate) fn node(number: u8) -> Node {
+    node_with(number, key(number))
+}
+
+pub(crate) fn node_with(number: u8, key: PrivateKey) -> Node {
+    let mut config = NodeConfig::new(key, [number; 32]);
+    // One step of the only strategy each second.
+    config.tick = Duration::from_secs(1);
+    let node = Node::new(config);
+    let address = address(number);
+    let SocketAddr::V4(v4) = address else { panic!("made as IPv4") };
+    node.set_interfaces(Interfaces { lan: Some(address), v4: Some(v4), v6: None, machine: vec![address.ip()] });
+    node
+}
+
+pub(crate) fn seconds(seconds: u64) -> Time {
+    Time::from_duration(Duration::from_secs(seconds))
+}
+
+/// Lets the node have its turn and takes what it sends.
+pub(crate) fn sent(node: &Node, now: Time) -> Vec<Transmit> {
+    node.poll(now);
+    let mut sent = Vec::new();
+    node.drain_transmits(&mut sent);
+    sent
+}
+
+/// The message id of a packet.
+pub(crate) fn message_id(packet: &Transmit) -> u8 {
+    Packet::parse(&packet.bytes).unwrap().message_id()
+}
+
+/// To whom and what: what most tests look at.
+pub(crate) fn summary(packets: &[Transmit]) -> Vec<(SocketAddr, u8)> {
+    packets.iter().map(|packet| (packet.to, message_id(packet))).collect()
+}
+
+/// Makes the node of a number a verified peer of the community.
+pub(crate) fn add_peer(cx: &mut Context<'_>, number: u8) {
+    let mut addresses = Addresses::default();
+    addresses.set(address(number));
+    let service = cx.community_id();
+    let record = PeerRecord::new(key(number).public().clone(), addresses, cx.now());
+    assert!(cx.network_mut().add_verified(&record));
+    cx.network_mut().discover_services(&record.mid(), &[service]);
+}
+
+/// Hands packets to and fro until none is left, at one moment. Those for others are dropped and returned.
+pub(crate) fn settle(nodes: &[(u8, &Node)], now: Time) -> Vec<Transmit> {
+    let mut strays = Vec::new();
+    for _ in 0..100 {
+        let mut moved = false;
+        for (number, node) in nodes {
+            for packet in sent(node, now) {
+                match nodes.iter().find(|(other, _)| address(*other) == packet.to) {
+                    Some((_, to)) => {
+                        to.handle(now, [(address(*number), packet.bytes.as_slice())]);
+                        moved = true;
+                    }
+                    None => strays.push(packet),
+                }
+            }
+        }
+        if !moved {
+            return strays;
+        }
+    }
+    panic!("these nodes never fall silent");
+}
