@@ -102,8 +102,20 @@ impl OwnAddresses {
         self.interfaces.machine.contains(&ip)
     }
 
+    /// Whether a peer of ours can be at an address that somebody names: not at none, not at one of many, and on
+    /// loopback only if we are there too.
+    pub(crate) fn may_be_peer(&self, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        let many = ip.is_multicast() || matches!(ip, IpAddr::V4(v4) if v4.is_broadcast());
+        let loopback = ip.is_loopback() && !self.lan().ip().is_loopback();
+        address.port() != 0 && !ip.is_unspecified() && !many && !loopback
+    }
+
     /// A peer told where it sees us.
     pub(crate) fn told(&mut self, address: SocketAddr) {
+        if !self.may_be_peer(address) {
+            return;
+        }
         if let SocketAddr::V4(v4) = address
             && !in_lan_subnets(*v4.ip())
         {

@@ -64,21 +64,28 @@ impl<C: Community> Handle<C> {
         self.overlay
     }
 
-    /// Runs a closure with the community, as a handler would run.
+    /// Runs a closure with the community, as a handler would run. A panic in the closure is the caller's.
+    ///
+    /// Do not call it in a handler of another node that runs on another thread: two nodes that wait for each other wait
+    /// forever. Spawn a task for that.
     ///
     /// # Errors
-    /// If the community is unloaded, the closure panicked, or a handler of the node is running on this thread.
+    /// If the community is unloaded, or a handler of the node is running on this thread.
     pub fn with<R>(&self, run: impl FnOnce(&mut C, &mut Context<'_>) -> R) -> Result<R, HandleError> {
         let shared = self.shared.upgrade().ok_or(HandleError::Unloaded)?;
-        shared
+        let result = shared
             .with_now(|state| {
-                let result = state.enter(self.overlay, None, |community, cx| {
+                let result = state.try_enter(self.overlay, None, |community, cx| {
                     community.as_any_mut().downcast_mut().map(|community| run(community, cx))
                 });
                 state.run_hooks();
-                result.flatten().ok_or(HandleError::Unloaded)
+                result
             })
-            .unwrap_or(Err(HandleError::Reentrant))
+            .ok_or(HandleError::Reentrant)?;
+        match result.ok_or(HandleError::Unloaded)? {
+            Ok(result) => result.ok_or(HandleError::Unloaded),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Whether the community is still loaded.
@@ -156,7 +163,7 @@ impl<C: Community> Handle<C> {
             Err(HandleError::Unloaded) => return Err(RequestError::Unloaded),
             Err(HandleError::Reentrant) => return Err(RequestError::Reentrant),
         };
-        let _free_on_drop = Outstanding { shared: self.shared.clone(), key };
+        let _free_on_drop = Outstanding { shared: self.shared.clone(), key, slot: slot.clone() };
         let answer = std::future::poll_fn(|cx| slot.poll(cx.waker())).await?;
         // Routes::reply puts the answer's own type there.
         answer.downcast().map(|answer| *answer).map_err(|_| RequestError::Unloaded)
@@ -167,13 +174,15 @@ impl<C: Community> Handle<C> {
 struct Outstanding {
     shared: Weak<Shared>,
     key: RequestKey,
+    slot: Arc<Slot>,
 }
 
 impl Drop for Outstanding {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.with(|state| {
-                if let Some(pending) = state.requests.take(&self.key) {
+                // Answered already, the identifier may be another request's by now.
+                if let Some(pending) = state.requests.take_own(&self.key, &self.slot) {
                     state.timers.cancel(pending.timer);
                 }
             });

@@ -38,6 +38,8 @@ pub(crate) struct Accepted<'a> {
     pub(crate) datagram: &'a [u8],
     pub(crate) id: u8,
     pub(crate) sender: Option<SenderKey>,
+    /// The bytes of a key that is not kept yet.
+    new_key: Option<&'a [u8]>,
     pub(crate) global_time: Option<u64>,
     pub(crate) payload: &'a [u8],
     pub(crate) signed_part: &'a [u8],
@@ -78,6 +80,7 @@ impl Inbound {
             datagram,
             id,
             sender: None,
+            new_key: None,
             global_time: None,
             payload: &[],
             signed_part: &[],
@@ -90,7 +93,16 @@ impl Inbound {
         if signed {
             let length = usize::from(body.u16().map_err(|_| DropReason::Format)?);
             let key = body.take(length).map_err(|_| DropReason::Format)?;
-            let sender = self.key(key)?;
+            if length > LONGEST_KEY {
+                return Err(DropReason::PublicKey);
+            }
+            let sender = match self.keys.get(key) {
+                Some(known) => known.clone(),
+                None => {
+                    accepted.new_key = Some(key);
+                    read_key(key)?
+                }
+            };
             let signature_len = sender.key.signature_len();
             // The signature is cut off first, so that a packet without room for it is one of bad format.
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
@@ -107,21 +119,8 @@ impl Inbound {
         Ok(accepted)
     }
 
-    fn key(&mut self, bytes: &[u8]) -> Result<SenderKey, DropReason> {
-        if let Some(known) = self.keys.get(bytes) {
-            return Ok(known.clone());
-        }
-        if bytes.len() > LONGEST_KEY {
-            return Err(DropReason::PublicKey);
-        }
-        let key = PublicKey::from_bytes(bytes).map_err(|_| DropReason::PublicKey)?;
-        let sender = SenderKey { canonical: key.as_bytes() == bytes, key };
-        self.keys.insert(bytes.into(), sender.clone());
-        Ok(sender)
-    }
-
     /// Checks the signatures of a batch; one verdict for each packet, true for those that carry none.
-    pub(crate) fn verify(&mut self, batch: &[Accepted<'_>]) -> (Vec<bool>, u64) {
+    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>]) -> (Vec<bool>, u64) {
         let jobs: Vec<Job<'_>> = batch
             .iter()
             .filter_map(|packet| {
@@ -133,9 +132,21 @@ impl Inbound {
         if !jobs.is_empty() {
             self.verifier.verify(&jobs, &mut self.verdicts);
         }
+        let checked = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         let mut verdicts = self.verdicts.iter();
-        let all =
+        let all: Vec<bool> =
             batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
-        (all, u64::try_from(jobs.len()).unwrap_or(u64::MAX))
+        // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
+        for (packet, holds) in batch.iter_mut().zip(&all) {
+            if let (true, Some(bytes), Some(sender)) = (*holds, packet.new_key.take(), &packet.sender) {
+                self.keys.insert(bytes.into(), sender.clone());
+            }
+        }
+        (all, checked)
     }
+}
+
+fn read_key(bytes: &[u8]) -> Result<SenderKey, DropReason> {
+    let key = PublicKey::from_bytes(bytes).map_err(|_| DropReason::PublicKey)?;
+    Ok(SenderKey { canonical: key.as_bytes() == bytes, key })
 }

@@ -34,9 +34,9 @@ pub(crate) fn base_routes<C: Community>(r: &mut Routes<C>) {
         .base::<NewPunctureRequest, _>(|_, cx, _, m| {
             on_puncture_request(cx, m.lan_walker_address, m.wan_walker_address, m.identifier, true);
         })
-        // A puncture has done its work by arriving.
-        .base::<Puncture, _>(|_, _, _, _| {})
-        .base::<NewPuncture, _>(|_, _, _, _| {});
+        // A puncture has done its work by arriving; a peer that we know is from now on where it came from.
+        .base::<Puncture, _>(|_, cx, from, _| drop(cx.identify(from)))
+        .base::<NewPuncture, _>(|_, cx, from, _| drop(cx.identify(from)));
 }
 
 fn on_request<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Received<'_>, request: Introduction) {
@@ -53,7 +53,7 @@ fn on_request<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rece
     }) else {
         return;
     };
-    cx.answer_introduction(request.destination, sender.peer.address(), request.identifier, None, sender.new_style);
+    cx.answer_introduction(request.destination, &sender.peer, request.identifier, None, sender.new_style);
     community.introduction_requested(cx, &sender.peer, &request);
 }
 
@@ -81,6 +81,8 @@ fn on_response<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rec
         }
         None => {}
     }
+    let own = &cx.state.own;
+    let found = found.map(|address| address.filter(|address| own.may_be_peer(*address)));
     for address in found.into_iter().flatten() {
         cx.network_mut().discover_address(mid, address, Some(service), response.introduced_new_style);
     }
@@ -107,6 +109,11 @@ fn offer_interface(cx: &mut Context<'_>, peer: &Peer, response: &Introduced) {
 
 fn on_puncture_request(cx: &mut Context<'_>, lan: SocketAddr, wan: SocketAddr, identifier: u16, new_style: bool) {
     let target = if wan.ip() == cx.state.own.wan.ip() { lan } else { wan };
+    // Anybody can ask for this, so nothing is sent, or even signed, to where no peer can be.
+    if !cx.state.own.may_be_peer(target) {
+        cx.count_drop(DropReason::NoAddress);
+        return;
+    }
     match cx.write_puncture(wan, identifier, new_style) {
         Ok(unsigned) => cx.send_unsigned(target, unsigned),
         Err(error) => cx.refuse(&error),
@@ -161,19 +168,20 @@ impl Context<'_> {
         matches!(self.overlay.max_peers, MaxPeers::Limit(limit) if self.peer_count() > limit)
     }
 
-    /// Answers an introduction request that reached us at `ours`, by introducing the asker at `to` to a random peer of
-    /// this community, or to the one given. The other one is asked to open its NAT first.
+    /// Answers an introduction request that reached us at `ours`, by introducing the asker to a random peer of this
+    /// community, or to the one given. The other one is asked to open its NAT first.
     pub fn answer_introduction(
         &mut self,
         ours: SocketAddr,
-        to: SocketAddr,
+        asker: &Peer,
         identifier: u16,
         introduction: Option<Peer>,
         new_style: bool,
     ) {
+        let to = asker.address();
         let chosen = match introduction {
             Some(peer) => self.network().get(&peer.mid()).cloned(),
-            None => self.choose_introduction(to, new_style),
+            None => self.choose_introduction(asker, new_style),
         };
         // The response takes its time before the puncture request does, although it is sent after it.
         let global_time = self.claim_global_time() % 65_536;
@@ -220,13 +228,16 @@ impl Context<'_> {
         }
     }
 
-    /// A random peer other than the one at `asker`; an asker of the old style can be introduced to IPv4 peers only.
-    fn choose_introduction(&mut self, asker: SocketAddr, new_style: bool) -> Option<PeerRecord> {
+    /// A random peer other than the asker; an asker of the old style can be introduced to IPv4 peers only.
+    fn choose_introduction(&mut self, asker: &Peer, new_style: bool) -> Option<PeerRecord> {
         let service = self.overlay.community_id;
         let (network, rng) = self.network_and_rng();
-        let other = network.by_address(asker).map(PeerRecord::mid);
+        let own = asker.mid();
+        let same_place = network.by_address(asker.address()).map(PeerRecord::mid);
         let fits = |record: &&PeerRecord| {
-            Some(record.mid()) != other
+            let mid = record.mid();
+            mid != own
+                && Some(mid) != same_place
                 && record.addresses().preferred().is_some_and(|address| new_style || address.is_ipv4())
         };
         let available = network.serving(service).filter(fits).count();

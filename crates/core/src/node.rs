@@ -27,7 +27,7 @@ use crate::{
     state::{OverlayState, Parts, State},
     stats::Stats,
     strategy::{DEFAULT_TICK, Walkers},
-    tasks::{DriverWaker, Tasks},
+    tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
 };
 
@@ -79,11 +79,19 @@ pub enum LoadError {
     #[error(transparent)]
     Routes(#[from] RouteError),
     /// One with the same id is there.
-    #[error("a community with id {id} is loaded already, as {name}: a node can load an id once")]
+    #[error("cannot load {name}: {loaded} has its id {id} already, and a node can load an id once")]
     Loaded {
         /// The id.
         id: CommunityId,
+        /// The one that was to be loaded.
+        name: &'static str,
         /// The one that is there.
+        loaded: &'static str,
+    },
+    /// Called from inside a handler.
+    #[error("cannot load {name} while a handler of the node runs: load it from outside, or from a task")]
+    Reentrant {
+        /// The one that was to be loaded.
         name: &'static str,
     },
 }
@@ -108,7 +116,8 @@ impl Shared {
     /// The same from outside a turn: brings the time up to date, and tells the driver that there may be something to do.
     pub(crate) fn with_now<R>(&self, run: impl FnOnce(&mut State) -> R) -> Option<R> {
         let result = self.with(|state| {
-            if let Some(clock) = &self.clock {
+            // Inside a turn its own time holds, from the first handler to the last task.
+            if let Some(clock) = self.clock.as_ref().filter(|_| !self.driver.is_in_turn()) {
                 state.now = state.now.max(clock());
             }
             run(state)
@@ -176,8 +185,8 @@ impl Node {
         let key = key.unwrap_or_else(|| self.key.clone());
         self.shared
             .with_now(|state| {
-                if state.overlay_of(id).is_some() {
-                    return Err(LoadError::Loaded { id, name: C::name() });
+                if let Some(loaded) = state.overlay_of(id).and_then(|there| state.name_of(there)) {
+                    return Err(LoadError::Loaded { id, name: C::name(), loaded });
                 }
                 let own_mid = key.mid();
                 let overlay = state.insert_overlay(|overlay| OverlayState {
@@ -188,7 +197,7 @@ impl Node {
                     type_id: std::any::TypeId::of::<C>(),
                     key,
                     max_peers,
-                    own_network: own_network.then(Network::default),
+                    own_network: own_network.then(|| Network::serving_only(id)),
                     routes: Arc::new(table),
                     community: Some(Box::new(community)),
                     bootstrappers: Vec::new(),
@@ -199,7 +208,7 @@ impl Node {
                     response_extra: Vec::new(),
                 });
                 if any_prefix {
-                    state.catch_all = Some(overlay);
+                    state.catch_all.push(overlay);
                 }
                 state.enter(overlay, None, |community, cx| {
                     cx.network_mut().blacklist_mid(own_mid);
@@ -221,7 +230,7 @@ impl Node {
                 state.run_hooks();
                 Ok(Handle::new(Arc::downgrade(&self.shared), overlay))
             })
-            .unwrap_or(Err(LoadError::Loaded { id, name: "a handler that is running" }))
+            .unwrap_or(Err(LoadError::Reentrant { name: C::name() }))
     }
 
     /// A handle to a loaded community of this type, the first if there are several.
@@ -310,11 +319,12 @@ impl Node {
             }
         });
         let mut ended = Vec::new();
+        let mut budget = POLLS_PER_TURN;
         shared.driver.take();
         for _ in 0..ROUNDS_PER_TURN {
             shared.with(State::run_timers);
             if shared.tasks.has_work() {
-                let panics = shared.tasks.run(&mut ended);
+                let panics = shared.tasks.run(&mut budget, &mut ended);
                 shared.with(|state| {
                     state.stats.panics += u64::try_from(panics).unwrap_or(u64::MAX);
                     state.tasks_ended(&ended);
@@ -325,15 +335,20 @@ impl Node {
             // A handle that a task used asked for a turn, which this is.
             let more = shared.driver.take()
                 || shared.tasks.has_work()
-                || shared.with(|state| state.timers.next().is_some_and(|at| at <= state.now)).unwrap_or(false);
+                || shared.with(|state| state.has_due()).unwrap_or(false);
             if !more {
                 break;
             }
         }
-        shared.with(|state| {
-            let State { outbox, stats, .. } = state;
+        let left = shared.with(|state| {
+            let State { outbox, stats, .. } = &mut *state;
             outbox.flush(stats);
+            state.has_due() || state.has_events()
         });
+        // What did not fit into this turn needs another one.
+        if left.unwrap_or(false) || shared.tasks.has_work() {
+            shared.driver.wake();
+        }
     }
 
     /// The next datagram to send.

@@ -129,6 +129,11 @@ impl Requests {
         self.waiting.remove(key)
     }
 
+    /// Takes a request if it is still the one whose answer goes to this slot.
+    pub(crate) fn take_own(&mut self, key: &RequestKey, slot: &Arc<Slot>) -> Option<Pending> {
+        if Arc::ptr_eq(&self.waiting.get(key)?.slot, slot) { self.waiting.remove(key) } else { None }
+    }
+
     /// Takes the request that this answer of `peer` is for.
     pub(crate) fn answered(&mut self, key: &RequestKey, peer: &Mid) -> Option<Pending> {
         if self.waiting.get(key)?.peer == *peer { self.waiting.remove(key) } else { None }
@@ -143,5 +148,14 @@ impl Requests {
 
     pub(crate) fn len(&self) -> usize {
         self.waiting.len()
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        // The node goes: whoever waits outside of it must learn.
+        for pending in self.waiting.values() {
+            pending.slot.fill(Err(RequestError::Unloaded));
+        }
     }
 }

@@ -68,8 +68,6 @@ pub(crate) struct Route {
     pub(crate) dispatch: Dispatch,
     /// Whether the payload can be read at all; to tell a bad format from a bad signature.
     pub(crate) check: fn(&[u8]) -> Result<(), ReadError>,
-    /// Registered by the node itself: a community may put its own in place.
-    base: bool,
 }
 
 /// How much of a message is taken off before its handler sees it.
@@ -144,8 +142,20 @@ impl<C: Community> Routes<C> {
                 }
                 Ok(())
             }),
-            false,
         )
+    }
+
+    /// As [`Routes::on`], for a message that the node itself would answer, an introduction or a puncture: the method takes
+    /// the place of what the node does.
+    pub fn replace<M, R, F>(&mut self, handler: F) -> &mut Self
+    where
+        M: Message + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
+        M::Auth: AuthSender,
+        R: Outcome,
+        F: Fn(&mut C, &mut Context<'_>, &SenderOf<M>, M) -> R + Send + Sync + 'static,
+    {
+        self.table.remove(M::ID);
+        self.on(handler)
     }
 
     /// The same for a message that borrows from the packet: nothing is copied. Name the message:
@@ -165,7 +175,6 @@ impl<C: Community> Routes<C> {
                 }
                 Ok(())
             }),
-            false,
         )
     }
 
@@ -187,7 +196,6 @@ impl<C: Community> Routes<C> {
                     Ok(())
                 }),
                 check: |_| Ok(()),
-                base: false,
             },
         )
     }
@@ -206,7 +214,6 @@ impl<C: Community> Routes<C> {
                 }
                 Ok(())
             }),
-            false,
         )
     }
 
@@ -243,22 +250,22 @@ impl<C: Community> Routes<C> {
                 }
                 Ok(())
             }),
-            true,
         )
     }
 
-    fn add<M: Message>(&mut self, dispatch: Dispatch, base: bool) -> &mut Self {
+    fn add<M: Message>(&mut self, dispatch: Dispatch) -> &mut Self {
         let kind = Kind::Message { signed: M::Auth::SIGNED, global_time: M::GLOBAL_TIME };
         let check = |payload: &[u8]| M::Of::decode(payload).map(drop);
-        self.insert(M::ID, Route { name: <M as Message>::NAME, kind, dispatch, check, base })
+        self.insert(M::ID, Route { name: <M as Message>::NAME, kind, dispatch, check })
     }
 
     fn insert(&mut self, id: u8, route: Route) -> &mut Self {
         let community = C::name();
         if DEPRECATED.contains(&id) {
             self.errors.push(RouteError::Deprecated { community, id, name: route.name });
-        } else if let Some(first) = self.table.get(id).filter(|first| !first.base || route.base) {
-            self.errors.push(RouteError::Duplicate { community, id, first: first.name, second: route.name });
+        } else if let Some(first) = self.table.get(id) {
+            let (first, second) = (first.name, route.name);
+            self.errors.push(RouteError::Duplicate { community, id, first, second });
         } else {
             self.table.set(id, route);
         }
@@ -305,6 +312,12 @@ const NONE: u8 = u8::MAX;
 impl RouteTable {
     pub(crate) fn get(&self, id: u8) -> Option<&Route> {
         self.routes.get(usize::from(*self.index.get(usize::from(id))?))
+    }
+
+    fn remove(&mut self, id: u8) {
+        if let Some(slot) = self.index.get_mut(usize::from(id)) {
+            *slot = NONE;
+        }
     }
 
     fn set(&mut self, id: u8, route: Route) {

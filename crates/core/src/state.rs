@@ -27,7 +27,7 @@ use crate::{
     schedule::{Callback, CallbackId, TaskKind, TaskRef},
     stats::{DropReason, Stats},
     strategy::Walkers,
-    tasks::{TaskId, Tasks, panic_text},
+    tasks::{Ended, Tasks, panic_text},
     time::Time,
     timers::{Timer, Timers},
 };
@@ -87,8 +87,8 @@ pub(crate) struct State {
     pub(crate) clocks: HashMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
     pub(crate) directory: BTreeMap<OverlayId, (CommunityId, PrivateKey)>,
-    /// The overlay that gets the packets of ids that no other has.
-    pub(crate) catch_all: Option<OverlayId>,
+    /// The overlays that want the packets of ids that no other has; the last one gets them.
+    pub(crate) catch_all: Vec<OverlayId>,
     inbound: Inbound,
     places: Vec<Place>,
     by_prefix: HashMap<[u8; PREFIX_LEN], OverlayId>,
@@ -123,7 +123,7 @@ impl State {
             shared: parts.shared,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
-            catch_all: None,
+            catch_all: Vec::new(),
             inbound: parts.inbound,
             places: Vec::new(),
             by_prefix: HashMap::new(),
@@ -135,6 +135,21 @@ impl State {
 
     pub(crate) fn overlay_of(&self, community_id: CommunityId) -> Option<OverlayId> {
         self.by_prefix.get(Prefix::new(community_id).as_bytes()).copied()
+    }
+
+    pub(crate) fn name_of(&mut self, id: OverlayId) -> Option<&'static str> {
+        self.place(id)?.overlay.as_ref().map(|overlay| overlay.name)
+    }
+
+    /// Whether a timer is due.
+    pub(crate) fn has_due(&self) -> bool {
+        self.timers.next().is_some_and(|at| at <= self.now)
+    }
+
+    /// Whether communities are to be told of peers.
+    pub(crate) fn has_events(&self) -> bool {
+        let own = |place: &Place| place.overlay.as_ref()?.own_network.as_ref().map(Network::has_events);
+        self.network.has_events() || self.places.iter().any(|place| own(place).unwrap_or(false))
     }
 
     pub(crate) fn overlay_of_type(&self, type_id: TypeId) -> Option<OverlayId> {
@@ -153,6 +168,9 @@ impl State {
         self.by_prefix.insert(*overlay.prefix.as_bytes(), id);
         self.directory.insert(id, (overlay.community_id, overlay.key.clone()));
         self.network.blacklist_mid(overlay.key.mid());
+        if overlay.own_network.is_none() {
+            self.network.serve(overlay.community_id);
+        }
         if let Some(place) = self.places.get_mut(index) {
             place.overlay = Some(Box::new(overlay));
         }
@@ -170,7 +188,10 @@ impl State {
         };
         self.by_prefix.remove(overlay.prefix.as_bytes());
         self.directory.remove(&id);
-        self.catch_all = self.catch_all.filter(|other| *other != id);
+        if overlay.own_network.is_none() {
+            self.network.stop_serving(overlay.community_id);
+        }
+        self.catch_all.retain(|other| *other != id);
         self.walkers.remove_overlay(id);
         for timer in overlay.callbacks.values().filter_map(|callback| callback.timer) {
             self.timers.cancel(timer);
@@ -205,23 +226,12 @@ impl State {
         received: Option<&Received<'_>>,
         run: impl FnOnce(&mut dyn Erased, &mut Context<'_>) -> R,
     ) -> Option<R> {
-        let mut overlay = self.place(id)?.overlay.take()?;
-        let outcome = overlay.community.take().map(|mut community| {
-            let mut cx = Context { state: self, overlay: &mut overlay, received };
-            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(community.as_mut(), &mut cx)));
-            overlay.community = Some(community);
-            outcome
-        });
-        let name = overlay.name;
-        if let Some(place) = self.place(id) {
-            place.overlay = Some(overlay);
-        }
-        match outcome? {
+        match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
                 self.stats.panics += 1;
                 tracing::error!(
-                    community = name,
+                    community = self.name_of(id),
                     message = received.map(Received::message_id),
                     panic = panic_text(&*panic),
                     "a handler panicked; the node goes on"
@@ -229,6 +239,26 @@ impl State {
                 None
             }
         }
+    }
+
+    /// The same for those who want the panic themselves.
+    pub(crate) fn try_enter<R>(
+        &mut self,
+        id: OverlayId,
+        received: Option<&Received<'_>>,
+        run: impl FnOnce(&mut dyn Erased, &mut Context<'_>) -> R,
+    ) -> Option<std::thread::Result<R>> {
+        let mut overlay = self.place(id)?.overlay.take()?;
+        let outcome = overlay.community.take().map(|mut community| {
+            let mut cx = Context { state: self, overlay: &mut overlay, received };
+            let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(community.as_mut(), &mut cx)));
+            overlay.community = Some(community);
+            outcome
+        });
+        if let Some(place) = self.place(id) {
+            place.overlay = Some(overlay);
+        }
+        outcome
     }
 
     /// Tells communities of peers that came and went, until nothing is left to tell.
@@ -283,7 +313,7 @@ impl State {
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let (verdicts, checked) = self.inbound.verify(&accepted);
+        let (verdicts, checked) = self.inbound.verify(&mut accepted);
         self.stats.verified += checked;
         for (packet, holds) in accepted.iter().zip(verdicts) {
             self.deliver(packet, holds);
@@ -294,7 +324,7 @@ impl State {
     fn accept<'a>(&mut self, source: SocketAddr, datagram: &'a [u8]) -> Result<Accepted<'a>, DropReason> {
         self.network.heard(source, self.now);
         let prefix = datagram.first_chunk::<PREFIX_LEN>().ok_or(DropReason::Prefix)?;
-        let others = self.catch_all.as_ref().filter(|_| prefix.starts_with(&[0, VERSION]));
+        let others = self.catch_all.last().filter(|_| prefix.starts_with(&[0, VERSION]));
         let id = *self.by_prefix.get(prefix).or(others).ok_or(DropReason::Prefix)?;
         let now = self.now;
         let overlay = self.place(id).and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
@@ -429,12 +459,13 @@ impl State {
     // --- tasks, names to resolve --------------------------------------------------------------------------------
 
     /// Frees the names of tasks that ended.
-    pub(crate) fn tasks_ended(&mut self, ended: &[(OverlayId, TaskId)]) {
-        for (overlay, id) in ended {
-            if let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())
-                && !overlay.names.is_empty()
+    pub(crate) fn tasks_ended(&mut self, ended: &[Ended]) {
+        for Ended { overlay, id, name } in ended {
+            if let Some(name) = name
+                && let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())
+                && overlay.names.get(name) == Some(&TaskRef(TaskKind::Future(*id)))
             {
-                overlay.names.retain(|_, task| task.0 != TaskKind::Future(*id));
+                overlay.names.remove(name);
             }
         }
     }

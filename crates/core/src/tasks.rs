@@ -30,7 +30,14 @@ pub struct TaskId(u64);
 
 /// The most polls that one turn makes; what is ready beyond them waits for the next turn, so that a task that always
 /// wakes itself cannot keep datagrams and timers waiting.
-const POLLS_PER_TURN: usize = 10_000;
+pub(crate) const POLLS_PER_TURN: usize = 10_000;
+
+/// A task that ended.
+pub(crate) struct Ended {
+    pub(crate) overlay: OverlayId,
+    pub(crate) id: TaskId,
+    pub(crate) name: Option<Arc<str>>,
+}
 
 struct Slot {
     future: Option<BoxFuture>,
@@ -81,7 +88,7 @@ thread_local! {
 impl DriverWaker {
     /// Notes that a turn is due, and tells the driver unless this thread is in a turn of the node.
     pub(crate) fn wake(&self) {
-        if !self.pending.swap(true, Ordering::AcqRel) && !std::ptr::eq(IN_TURN.get(), self) {
+        if !self.pending.swap(true, Ordering::AcqRel) && !self.is_in_turn() {
             self.call();
         }
     }
@@ -100,6 +107,11 @@ impl DriverWaker {
         if self.is_pending() {
             self.call();
         }
+    }
+
+    /// Whether this thread is in a turn of the node.
+    pub(crate) fn is_in_turn(&self) -> bool {
+        std::ptr::eq(IN_TURN.get(), self)
     }
 
     pub(crate) fn register(&self, waker: &Waker) {
@@ -162,21 +174,25 @@ impl Tasks {
         self.inner.lock().slots.len()
     }
 
-    /// Ends a task. Its future is dropped in this turn, or in the next one, never under the caller.
-    pub(crate) fn cancel(&self, id: TaskId) -> bool {
+    /// Ends a task and says under which name it ran; `None` if it had ended. Its future is dropped in this turn, or in
+    /// the next one, never under the caller.
+    pub(crate) fn cancel(&self, id: TaskId) -> Option<Option<Arc<str>>> {
         let mut inner = self.inner.lock();
-        let Some(slot) = inner.slots.get_mut(&id) else {
-            return false;
-        };
+        let slot = inner.slots.get_mut(&id)?;
         match slot.future.take() {
             Some(future) => {
+                let name = slot.name.take();
                 inner.slots.remove(&id);
                 inner.graveyard.push(future);
                 self.ready.driver.wake();
-                true
+                Some(name)
             }
             // Being polled right now: it ends when that poll returns.
-            None => !std::mem::replace(&mut slot.cancelled, true),
+            None if slot.cancelled => None,
+            None => {
+                slot.cancelled = true;
+                Some(slot.name.take())
+            }
         }
     }
 
@@ -206,15 +222,19 @@ impl Tasks {
         }
     }
 
-    /// Polls what is ready until nothing is, at most [`POLLS_PER_TURN`] times. Call without the state locked. Returns the
-    /// tasks that ended, and how many of them panicked.
-    pub(crate) fn run(&self, ended: &mut Vec<(OverlayId, TaskId)>) -> usize {
+    /// Polls what is ready until nothing is or the turn's budget is used up. Call without the state locked. Notes the
+    /// tasks that ended, and returns how many of them panicked.
+    pub(crate) fn run(&self, budget: &mut usize, ended: &mut Vec<Ended>) -> usize {
         let mut panics = 0;
-        for _ in 0..POLLS_PER_TURN {
+        loop {
             self.bury();
+            if *budget == 0 {
+                return panics;
+            }
             let Some(id) = self.ready.queue.lock().pop_front() else {
                 return panics;
             };
+            *budget -= 1;
             let (mut future, waker, signal) = {
                 let mut inner = self.inner.lock();
                 let Some(slot) = inner.slots.get_mut(&id) else {
@@ -247,11 +267,9 @@ impl Tasks {
                         "a task panicked and ended; the node goes on"
                     );
                 }
-                ended.push((slot.overlay, id));
+                ended.push(Ended { overlay: slot.overlay, id, name: slot.name });
             }
         }
-        self.ready.driver.wake();
-        panics
     }
 
     /// Whether a task waits to be polled or buried.

@@ -64,3 +64,14 @@ impl Timers {
         (first.key().at <= now).then(|| first.remove())
     }
 }
+
+impl Drop for Timers {
+    fn drop(&mut self) {
+        // The node goes: sleepers outside of it find that out when they are polled.
+        for timer in self.queue.values() {
+            if let Timer::Wake(waker) = timer {
+                waker.wake_by_ref();
+            }
+        }
+    }
+}

@@ -100,7 +100,7 @@ impl DiscoveryCommunity {
         meet(cx, from, source);
         cx.network_mut().discover_services(&from.mid(), &[service]);
         let request = message.request;
-        cx.answer_introduction(request.destination_address.into(), source, request.identifier, None, false);
+        cx.answer_introduction(request.destination_address.into(), from, request.identifier, None, false);
     }
 
     /// Remembers the sender's communities, even if we do not know the sender, and names ours.

@@ -3,7 +3,11 @@
 mod send;
 mod tasks;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use ipv8_crypto::{Mid, PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
@@ -17,6 +21,7 @@ use crate::{
     peer::Peer,
     state::{OverlayState, State},
     strategy::{Strategy, Target},
+    tasks::panic_text,
     time::Time,
 };
 
@@ -281,7 +286,13 @@ impl Context<'_> {
     pub(crate) fn with_bootstrappers(&mut self, mut call: impl FnMut(&mut dyn Bootstrapper, &mut Context<'_>)) {
         let mut all = std::mem::take(&mut self.overlay.bootstrappers);
         for bootstrapper in &mut all {
-            call(bootstrapper.as_mut(), self);
+            // One that panics must not take the others along.
+            let outcome = catch_unwind(AssertUnwindSafe(|| call(bootstrapper.as_mut(), self)));
+            if let Err(panic) = outcome {
+                self.state.stats.panics += 1;
+                let (name, panic) = (bootstrapper.name(), panic_text(&*panic));
+                tracing::error!(bootstrapper = name, panic, "a bootstrapper panicked; the node goes on");
+            }
         }
         // One of them may have added another.
         all.append(&mut self.overlay.bootstrappers);

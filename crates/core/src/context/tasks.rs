@@ -111,7 +111,13 @@ impl Context<'_> {
                 self.forget_name(callback.name.as_deref(), task);
                 true
             }
-            TaskKind::Future(id) => self.state.tasks.cancel(id),
+            TaskKind::Future(id) => {
+                let Some(name) = self.state.tasks.cancel(id) else {
+                    return false;
+                };
+                self.forget_name(name.as_deref(), task);
+                true
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod snapshot;
 use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
+    time::Duration,
 };
 
 use hashlink::{LinkedHashMap, LruCache};
@@ -25,7 +26,8 @@ use crate::{peer::Peer, time::Time};
 /// How large the tables of a [`Network`] may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Verified peers of all communities together. A peer that does not fit is not added.
+    /// Verified peers of all communities together. One more takes the place of the one that was silent for longest, or
+    /// is not added if none was silent for a minute.
     pub peers: usize,
     /// Addresses that were introduced and not yet found to be a peer's. The oldest makes room.
     pub addresses: usize,
@@ -39,9 +41,15 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { peers: 10_000, addresses: 1_000, strangers: 500, services_per_peer: 64, blacklist: 10_000 }
+        Self { peers: 10_000, addresses: 1_000, strangers: 500, services_per_peer: 32, blacklist: 10_000 }
     }
 }
+
+/// Peers that are found by one address; who shares it with more of them is found by its key only.
+const MOST_AT_ONE_ADDRESS: usize = 16;
+
+/// A peer that was silent for so long may make room for another one.
+const SILENT: Duration = Duration::from_secs(60);
 
 /// An address that was introduced to us.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +83,11 @@ pub enum NetworkEvent {
 pub struct Network {
     limits: Limits,
     peers: IndexMap<Mid, PeerRecord>,
-    /// Several peers may share an address, a NAT's for example; the last one stands for it.
-    by_address: HashMap<SocketAddr, SmallVec<[Mid; 1]>>,
+    /// Who was seen where. Several peers may share an address, a NAT's for example; the last one stands for it.
+    by_address: AddressIndex,
+    /// Who says that it is where in its LAN. Anybody can say anything.
+    by_claim: AddressIndex,
+    /// The peers of the communities that this node serves; those of others are looked for where somebody asks.
     by_service: HashMap<CommunityId, IndexSet<Mid>>,
     strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
     known: LinkedHashMap<SocketAddr, Known>,
@@ -99,6 +110,7 @@ impl Network {
             limits,
             peers: IndexMap::new(),
             by_address: HashMap::new(),
+            by_claim: HashMap::new(),
             by_service: HashMap::new(),
             strangers: LruCache::new(limits.strangers),
             known: LinkedHashMap::new(),
@@ -138,27 +150,45 @@ impl Network {
         self.peers.get_mut(mid)
     }
 
-    /// The verified peer that was last seen at, or says that it is at, this address.
+    /// The verified peer that was last seen at this address, or else one that claims it as its LAN address.
     #[must_use]
     pub fn by_address(&self, address: SocketAddr) -> Option<&PeerRecord> {
-        self.peers.get(self.by_address.get(&address)?.last()?)
+        self.peers.get(self.at(address).next()?)
+    }
+
+    /// The peers at an address: those seen there, the last one first, and then those that claim it.
+    fn at(&self, address: SocketAddr) -> impl Iterator<Item = &Mid> {
+        let seen = self.by_address.get(&address).into_iter().flatten().rev();
+        seen.chain(self.by_claim.get(&address).into_iter().flatten().rev())
     }
 
     /// The verified peers that serve a community.
     pub fn serving(&self, service: CommunityId) -> impl Iterator<Item = &PeerRecord> {
-        self.by_service.get(&service).into_iter().flatten().filter_map(|mid| self.peers.get(mid))
+        let served = self.by_service.get(&service);
+        let scanned = self.peers.values().filter(move |record| served.is_none() && record.services.contains(&service));
+        served.into_iter().flatten().filter_map(|mid| self.peers.get(mid)).chain(scanned)
     }
 
     /// How many verified peers serve a community.
     #[must_use]
     pub fn count_serving(&self, service: CommunityId) -> usize {
-        self.by_service.get(&service).map_or(0, IndexSet::len)
+        match self.by_service.get(&service) {
+            Some(serving) => serving.len(),
+            None => self.serving(service).count(),
+        }
     }
 
     /// A random verified peer that serves the community.
     pub fn random_serving(&self, service: CommunityId, rng: &mut impl Rng) -> Option<&PeerRecord> {
-        let serving = self.by_service.get(&service).filter(|serving| !serving.is_empty())?;
-        self.peers.get(serving.get_index(rng.random_range(0..serving.len()))?)
+        let count = self.count_serving(service);
+        if count == 0 {
+            return None;
+        }
+        let index = rng.random_range(0..count);
+        match self.by_service.get(&service) {
+            Some(serving) => self.peers.get(serving.get_index(index)?),
+            None => self.serving(service).nth(index),
+        }
     }
 
     /// The communities that the peer is known to serve, verified or not.
@@ -171,14 +201,16 @@ impl Network {
     }
 
     /// The addresses to walk to for a community: those where none of its peers is known, and which were introduced
-    /// through this community or by a peer that serves it. In the order in which they became known.
+    /// through this community or by a peer that serves it, or come from a snapshot. In the order in which they became
+    /// known.
     pub fn walkable(&self, service: CommunityId) -> impl Iterator<Item = SocketAddr> {
         self.known.iter().filter_map(move |(address, known)| {
-            let serves = known.service == Some(service)
-                || known.introducer.is_some_and(|mid| self.services_of(&mid).contains(&service));
+            let serves = match known.introducer {
+                Some(mid) => known.service == Some(service) || self.services_of(&mid).contains(&service),
+                None => known.service.is_none_or(|known| known == service),
+            };
             let taken = || {
-                let mut there = self.by_address.get(address).into_iter().flatten();
-                there.any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
+                self.at(*address).any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
             };
             (serves && !taken()).then_some(*address)
         })
@@ -214,10 +246,9 @@ impl Network {
 
     /// Notes that a packet came from this address, whatever it holds.
     pub(crate) fn heard(&mut self, address: SocketAddr, now: Time) {
-        for mid in self.by_address.get(&address).into_iter().flatten() {
-            if let Some(record) = self.peers.get_mut(mid) {
-                record.last_response = Some(now);
-            }
+        let there = self.by_address.get(&address).and_then(|mids| mids.last());
+        if let Some(record) = there.and_then(|mid| self.peers.get_mut(mid)) {
+            record.last_response = Some(now);
         }
     }
 
@@ -251,21 +282,17 @@ impl Network {
         if !introduced && peer.addresses.iter().any(|address| self.blacklist.contains(&address)) {
             return false;
         }
-        if self.peers.len() >= self.limits.peers {
+        if self.peers.len() >= self.limits.peers && !self.make_room(peer.created) {
             return false;
         }
         let mut record = peer.clone();
         record.services = self.strangers.remove(&mid).unwrap_or_default();
-        for address in record.addresses.iter() {
-            self.index(address, mid);
-        }
-        for service in record.services.iter() {
-            self.by_service.entry(*service).or_default().insert(mid);
-            if let Some(peer) = record.peer() {
-                self.events.push(NetworkEvent::Added { peer, service: *service });
-            }
-        }
+        let services = record.services.clone();
         self.peers.insert(mid, record);
+        self.reindex(&mid, Addresses::default());
+        for service in services {
+            self.joined(mid, service);
+        }
         true
     }
 
@@ -281,14 +308,17 @@ impl Network {
             }
             return;
         };
+        let mut new: SmallVec<[CommunityId; 2]> = SmallVec::new();
         for service in services {
-            if record.services.len() < limit && !record.services.contains(service) {
+            // Those that this node serves itself always find room.
+            let room = record.services.len() < limit || self.by_service.contains_key(service);
+            if room && !record.services.contains(service) {
                 record.services.push(*service);
-                self.by_service.entry(*service).or_default().insert(*mid);
-                if let Some(peer) = record.peer() {
-                    self.events.push(NetworkEvent::Added { peer, service: *service });
-                }
+                new.push(*service);
             }
+        }
+        for service in new {
+            self.joined(*mid, service);
         }
     }
 
@@ -325,7 +355,7 @@ impl Network {
     /// Forgets an address and every peer that uses it.
     pub fn remove_address(&mut self, address: SocketAddr) {
         self.known.remove(&address);
-        // Several peers may share one address while the index holds the last of them only.
+        // The indexes hold but the last peers of an address.
         let there: Vec<Mid> =
             self.peers.values().filter(|record| record.addresses.contains(address)).map(PeerRecord::mid).collect();
         for mid in there {
@@ -340,20 +370,27 @@ impl Network {
         };
         for address in record.addresses.iter() {
             self.known.remove(&address);
-            self.unindex(address, mid);
         }
+        self.unindex(mid, &record.addresses);
         for service in &record.services {
             if let Some(serving) = self.by_service.get_mut(service) {
                 serving.swap_remove(mid);
-                if serving.is_empty() {
-                    self.by_service.remove(service);
+                if let Some(peer) = record.peer() {
+                    self.events.push(NetworkEvent::Removed { peer, service: *service });
                 }
-            }
-            if let Some(peer) = record.peer() {
-                self.events.push(NetworkEvent::Removed { peer, service: *service });
             }
         }
         true
+    }
+
+    /// Gives up the peer that was silent for longest, if one was silent for a minute.
+    fn make_room(&mut self, now: Time) -> bool {
+        let heard = |record: &PeerRecord| record.last_response.unwrap_or(record.created);
+        let silent = self.peers.values().min_by_key(|record| heard(record));
+        match silent.filter(|record| heard(record) + SILENT < now).map(PeerRecord::mid) {
+            Some(mid) => self.remove(&mid),
+            None => false,
+        }
     }
 
     // --- inside ------------------------------------------------------------------------------------------------
@@ -367,33 +404,61 @@ impl Network {
         !self.events.is_empty()
     }
 
-    fn index(&mut self, address: SocketAddr, mid: Mid) {
-        let there = self.by_address.entry(address).or_default();
-        // An IPv4 and a LAN address may be the same.
-        if !there.contains(&mid) {
-            there.push(mid);
+    /// Begins to serve a community: its peers are indexed, and their coming and going is told.
+    pub(crate) fn serve(&mut self, service: CommunityId) {
+        if self.by_service.contains_key(&service) {
+            return;
+        }
+        self.by_service.insert(service, IndexSet::new());
+        let known: Vec<Mid> =
+            self.peers.values().filter(|record| record.services.contains(&service)).map(PeerRecord::mid).collect();
+        for mid in known {
+            self.joined(mid, service);
         }
     }
 
-    fn unindex(&mut self, address: SocketAddr, mid: &Mid) {
-        if let Some(there) = self.by_address.get_mut(&address) {
-            there.retain(|other| other != mid);
-            if there.is_empty() {
-                self.by_address.remove(&address);
+    pub(crate) fn stop_serving(&mut self, service: CommunityId) {
+        self.by_service.remove(&service);
+    }
+
+    /// An empty graph for one community of its own.
+    pub(crate) fn serving_only(service: CommunityId) -> Self {
+        let mut network = Self::default();
+        network.serve(service);
+        network
+    }
+
+    /// Indexes a verified peer of a community that this node serves.
+    fn joined(&mut self, mid: Mid, service: CommunityId) {
+        if let Some(serving) = self.by_service.get_mut(&service) {
+            serving.insert(mid);
+            if let Some(peer) = self.peers.get(&mid).and_then(PeerRecord::peer) {
+                self.events.push(NetworkEvent::Added { peer, service });
             }
         }
     }
 
-    /// Brings the address index in line with a record whose addresses were `before`.
+    /// Takes a peer with these addresses out of the address indexes.
+    fn unindex(&mut self, mid: &Mid, addresses: &Addresses) {
+        for address in addresses.seen() {
+            remove_from(&mut self.by_address, address, mid);
+        }
+        if let Some(lan) = addresses.lan {
+            remove_from(&mut self.by_claim, lan.into(), mid);
+        }
+    }
+
+    /// Brings the address indexes in line with a record whose addresses were `before`.
     fn reindex(&mut self, mid: &Mid, before: Addresses) {
-        let Some(now) = self.peers.get(mid).map(|record| record.addresses) else {
+        let Some(now) = self.peers.get(mid).map(|record| record.addresses).filter(|now| *now != before) else {
             return;
         };
-        for address in before.iter().filter(|address| !now.contains(*address)) {
-            self.unindex(address, mid);
+        self.unindex(mid, &before);
+        for address in now.seen() {
+            add_to(&mut self.by_address, address, *mid);
         }
-        for address in now.iter().filter(|address| !before.contains(*address)) {
-            self.index(address, *mid);
+        if let Some(lan) = now.lan {
+            add_to(&mut self.by_claim, lan.into(), *mid);
         }
     }
 
@@ -403,6 +468,25 @@ impl Network {
             let before = record.addresses;
             change(&mut record.addresses, &mut record.new_style);
             self.reindex(mid, before);
+        }
+    }
+}
+
+type AddressIndex = HashMap<SocketAddr, SmallVec<[Mid; 1]>>;
+
+fn add_to(index: &mut AddressIndex, address: SocketAddr, mid: Mid) {
+    let there = index.entry(address).or_default();
+    if there.len() == MOST_AT_ONE_ADDRESS {
+        there.remove(0);
+    }
+    there.push(mid);
+}
+
+fn remove_from(index: &mut AddressIndex, address: SocketAddr, mid: &Mid) {
+    if let Some(there) = index.get_mut(&address) {
+        there.retain(|other| other != mid);
+        if there.is_empty() {
+            index.remove(&address);
         }
     }
 }

@@ -40,6 +40,11 @@ impl Addresses {
         }
     }
 
+    /// Those where the peer was seen: IPv4, IPv6.
+    pub fn seen(&self) -> impl Iterator<Item = SocketAddr> + use<> {
+        [self.v4.map(SocketAddr::V4), self.v6.map(SocketAddr::V6)].into_iter().flatten()
+    }
+
     /// All of them: IPv4, LAN, IPv6.
     pub fn iter(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         [self.v4.map(SocketAddr::V4), self.lan.map(SocketAddr::V4), self.v6.map(SocketAddr::V6)].into_iter().flatten()
