@@ -82,7 +82,8 @@ pub(crate) enum Kind {
 pub enum RouteError {
     /// Two handlers for one id.
     #[error(
-        "{community}: message id {id} has two handlers, for `{first}` and for `{second}`: give one of them another id"
+        "{community}: message id {id} has two handlers, for `{first}` and for `{second}`: give one of them another id \
+         (231 to 234, 245, 246, 249 and 250 are the node's own: Routes::replace takes their place)"
     )]
     Duplicate {
         /// The community.
@@ -134,15 +135,13 @@ impl<C: Community> Routes<C> {
         R: Outcome,
         F: Fn(&mut C, &mut Context<'_>, &SenderOf<M>, M) -> R + Send + Sync + 'static,
     {
-        self.add::<M>(
-            Box::new(move |community, cx, received| {
-                let message = <M as Payload<'_>>::decode(received.payload())?;
-                if let (Some(community), Some(from)) = (community.downcast_mut(), M::Auth::sender(cx, received)) {
-                    handler(community, cx, &from, message).report(<M as Message>::NAME);
-                }
-                Ok(())
-            }),
-        )
+        self.add::<M>(Box::new(move |community, cx, received| {
+            let message = <M as Payload<'_>>::decode(received.payload())?;
+            if let (Some(community), Some(from)) = (community.downcast_mut(), M::Auth::sender(cx, received)) {
+                handler(community, cx, &from, message).report(<M as Message>::NAME);
+            }
+            Ok(())
+        }))
     }
 
     /// As [`Routes::on`], for a message that the node itself would answer, an introduction or a puncture: the method takes
@@ -167,15 +166,13 @@ impl<C: Community> Routes<C> {
         R: Outcome,
         F: for<'a> Fn(&mut C, &mut Context<'_>, &SenderOf<M>, M::Of<'a>) -> R + Send + Sync + 'static,
     {
-        self.add::<M>(
-            Box::new(move |community, cx, received| {
-                let message = M::Of::decode(received.payload())?;
-                if let (Some(community), Some(from)) = (community.downcast_mut(), M::Auth::sender(cx, received)) {
-                    handler(community, cx, &from, message).report(<M as Message>::NAME);
-                }
-                Ok(())
-            }),
-        )
+        self.add::<M>(Box::new(move |community, cx, received| {
+            let message = M::Of::decode(received.payload())?;
+            if let (Some(community), Some(from)) = (community.downcast_mut(), M::Auth::sender(cx, received)) {
+                handler(community, cx, &from, message).report(<M as Message>::NAME);
+            }
+            Ok(())
+        }))
     }
 
     /// Calls a method with the whole datagram of every packet of a message id, as it came: nothing is authenticated.
@@ -206,15 +203,13 @@ impl<C: Community> Routes<C> {
     where
         M: Message<Auth = Signed> + Identified + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a> + Send + 'static,
     {
-        self.add::<M>(
-            Box::new(|_, cx, received| {
-                let answer = <M as Payload<'_>>::decode(received.payload())?;
-                if let Some(peer) = cx.identify(received) {
-                    cx.complete_request(M::ID, answer.identifier(), &peer.mid(), Box::new(answer));
-                }
-                Ok(())
-            }),
-        )
+        self.add::<M>(Box::new(|_, cx, received| {
+            let answer = <M as Payload<'_>>::decode(received.payload())?;
+            if let Some(peer) = cx.identify(received) {
+                cx.complete_request(M::ID, answer.identifier(), &peer.mid(), Box::new(answer));
+            }
+            Ok(())
+        }))
     }
 
     /// Calls a method at every interval, for the first time after one; ends with the community.
@@ -242,15 +237,13 @@ impl<C: Community> Routes<C> {
         M: Message + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
         F: Fn(&mut C, &mut Context<'_>, &Received<'_>, M) + Send + Sync + 'static,
     {
-        self.add::<M>(
-            Box::new(move |community, cx, received| {
-                let message = <M as Payload<'_>>::decode(received.payload())?;
-                if let Some(community) = community.downcast_mut() {
-                    handler(community, cx, received, message);
-                }
-                Ok(())
-            }),
-        )
+        self.add::<M>(Box::new(move |community, cx, received| {
+            let message = <M as Payload<'_>>::decode(received.payload())?;
+            if let Some(community) = community.downcast_mut() {
+                handler(community, cx, received, message);
+            }
+            Ok(())
+        }))
     }
 
     fn add<M: Message>(&mut self, dispatch: Dispatch) -> &mut Self {

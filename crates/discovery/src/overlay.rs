@@ -47,14 +47,8 @@ impl Community for DiscoveryCommunity {
     const ID: CommunityId = DISCOVERY_COMMUNITY;
 
     fn routes(r: &mut Routes<Self>) {
-        handlers!(
-            r,
-            Self::on_introduction_request,
-            Self::on_similarity_request,
-            Self::on_similarity_response,
-            Self::on_ping,
-            Self::on_pong,
-        );
+        r.replace(Self::on_introduction_request);
+        handlers!(r, Self::on_similarity_request, Self::on_similarity_response, Self::on_ping, Self::on_pong,);
     }
 
     fn introduced(&mut self, cx: &mut Context<'_>, from: &Peer, _: &Introduced) {
@@ -100,7 +94,8 @@ impl DiscoveryCommunity {
         meet(cx, from, source);
         cx.network_mut().discover_services(&from.mid(), &[service]);
         let request = message.request;
-        cx.answer_introduction(request.destination_address.into(), from, request.identifier, None, false);
+        let asker = Peer::new(from.key().clone(), source);
+        cx.answer_introduction(request.destination_address.into(), &asker, request.identifier, None, false);
     }
 
     /// Remembers the sender's communities, even if we do not know the sender, and names ours.

@@ -107,7 +107,7 @@ impl Wake for NodeWaker {
 
 /// The least time between two turns that a node wants without a reason from outside: one whose tasks are never done
 /// still moves on in time.
-const BETWEEN_TURNS: Duration = Duration::from_micros(1);
+const BETWEEN_TURNS: Duration = Duration::from_micros(100);
 
 /// Domains of [`generator`].
 const OF_PACKETS: u64 = 1;
@@ -361,6 +361,8 @@ impl<F: Fabric> World<F> {
             self.send(id, source, transmit);
         }
         self.transmits = transmits;
+        // What it asked for in its own turn waits a little, see above.
+        self.woken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
         let next = self.now + BETWEEN_TURNS;
         let node = &self.place(id).node;
         let deadline = if node.needs_turn() { Some(next) } else { node.next_deadline().map(|at| at.max(next)) };
