@@ -59,7 +59,7 @@ pub struct OverlayId {
 ///     }
 ///
 ///     fn on_clock(&mut self, cx: &mut Context<'_>, from: &Peer, message: Clock) {
-///         self.clock = self.clock.max(message.clock) + 1;
+///         self.clock = self.clock.max(message.clock).saturating_add(1);
 ///         cx.send(from, Clock { clock: self.clock });
 ///     }
 /// }

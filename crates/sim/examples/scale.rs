@@ -1,8 +1,9 @@
 //! What a node costs: many nodes of a plain community that walks, under virtual time.
 //!
-//! `cargo run --release -p ipv8-sim --example scale -- [NODES] [SECONDS] [trust]`: by default 10,000 nodes for 30 virtual
-//! seconds. With `trust`, signatures are made but not checked, which shows what the rest costs. One tracker for every 50
-//! nodes; nodes start within the first second and walk until they know 20 peers, at most 30.
+//! `cargo run --release -p ipv8-sim --example scale -- [NODES] [SECONDS] [real|memoised|trust]`: by default 10,000 nodes
+//! for 30 virtual seconds, with signatures really checked. With `trust` they are made but not checked, which shows what
+//! the rest costs. One tracker for every 50 nodes; nodes start within the first second and walk until they know 20 peers,
+//! at most 30.
 #![allow(clippy::disallowed_methods, reason = "it measures real time")]
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
 
@@ -66,15 +67,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let nodes: u32 = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
     let seconds: u32 = arguments.next().map_or(Ok(30), |text| text.parse())?;
-    let trust = arguments.next().is_some_and(|text| text == "trust");
+    let verifier = arguments.next().unwrap_or_else(|| "real".into());
 
     let empty = resident();
     let started = Instant::now();
-    let mut builder = World::builder(1).real_signatures();
-    if trust {
-        builder = builder.verifier(|| Box::new(Trust));
-    }
-    let mut world = builder.build();
+    let builder = World::builder(1);
+    let mut world = match verifier.as_str() {
+        "real" => builder.real_signatures().build(),
+        "memoised" => builder.build(),
+        "trust" => builder.verifier(|| Box::new(Trust)).build(),
+        other => return Err(format!("{other} is no verifier: say real, memoised or trust").into()),
+    };
     let mut trackers = Vec::new();
     for number in 0..nodes.div_ceil(NODES_PER_TRACKER) {
         let [_, _, high, low] = number.to_be_bytes();

@@ -80,8 +80,9 @@ struct Place {
     up: bool,
     /// How often it crashed.
     life: u32,
-    /// The wake-up that counts; others in the queue are out of date.
-    wake_at: Option<Time>,
+    /// When the wake-ups in the queue come, the next one at the end. A node whose deadline moves away keeps its wake-up,
+    /// which then finds nothing to do and sets the next one.
+    wakes: Vec<Time>,
 }
 
 /// Nodes that want a turn before their deadline.
@@ -211,7 +212,7 @@ impl<F: Fabric> World<F> {
         self.hosts.put(address, id);
         let node = self.make_node(id, 0, &key, address, &options, &waker);
         let start = self.now + options.start_after;
-        self.places.push(Place { node, key, address, options, waker, up: false, life: 0, wake_at: None });
+        self.places.push(Place { node, key, address, options, waker, up: false, life: 0, wakes: Vec::new() });
         if start == self.now {
             self.start(id);
         } else {
@@ -303,8 +304,8 @@ impl<F: Fabric> World<F> {
         let place = self.place_mut(id);
         place.life = life;
         place.up = false;
-        place.wake_at = None;
         place.node = node;
+        tracing::debug!(node = id.0, "crashed");
     }
 
     /// Starts a node that crashed, now, with the key and the address that it had. One that runs crashes first.
@@ -319,6 +320,7 @@ impl<F: Fabric> World<F> {
     }
 
     fn start(&mut self, id: NodeId) {
+        tracing::debug!(node = id.0, "starts");
         let place = self.place_mut(id);
         place.up = true;
         let setup: Option<Setup> = place.options.setup.take();
@@ -471,8 +473,8 @@ impl<F: Fabric> World<F> {
     fn arm(&mut self, id: NodeId, at: Option<Time>) {
         let Some(at) = at else { return };
         let place = self.place_mut(id);
-        if place.wake_at.is_none_or(|earlier| earlier > at) {
-            place.wake_at = Some(at);
+        if place.wakes.last().is_none_or(|next| *next > at) {
+            place.wakes.push(at);
             self.queue.push(at, id.0, Event::Wake(id));
         }
     }
@@ -480,11 +482,10 @@ impl<F: Fabric> World<F> {
     fn wake(&mut self, id: NodeId) {
         let now = self.now;
         let place = self.place_mut(id);
-        if place.wake_at != Some(now) {
+        place.wakes.pop();
+        if !place.up {
             return;
         }
-        place.wake_at = None;
-        // The deadline may have moved away since the wake-up was set.
         match place.node.next_deadline() {
             _ if place.node.needs_turn() => {}
             Some(deadline) if deadline <= now => {}
@@ -538,6 +539,7 @@ impl<F: Fabric> World<F> {
         let mut deliveries = match self.fabric.route(&packet, &self.hosts, &mut rng) {
             Ok(deliveries) => deliveries,
             Err(loss) => {
+                tracing::trace!(from = from.0, %to, size = bytes.len(), reason = loss.as_str(), "lost");
                 self.metrics.lose(loss);
                 return;
             }
@@ -582,7 +584,7 @@ impl<F: Fabric> World<F> {
         self.trace.recent()
     }
 
-    /// Events that are still to happen; a few of them may be out of date.
+    /// Events that are still to happen; a wake-up among them may find nothing to do.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.len()

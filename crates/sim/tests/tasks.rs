@@ -245,3 +245,17 @@ fn unloading_ends_all_tasks_of_one_community_only() {
     world.run_for(secs(3));
     assert_eq!(neighbour.with(|neighbour, _| neighbour.0).unwrap(), 6);
 }
+
+#[test]
+fn a_node_that_is_often_woken_early_leaves_nothing_behind() {
+    let (mut world, _, diary) = scene();
+    diary.with(|_, cx| cx.schedule(Schedule::every(secs(86_400)), Diary::note)).unwrap().unwrap();
+    let handle = diary.clone();
+    let task = async move {
+        for _ in 0..1_000 {
+            handle.sleep(ms(1)).await;
+        }
+    };
+    assert_eq!(world.complete(&diary, secs(10), task), Ok(()));
+    assert!(world.waiting() < 5, "{} events wait", world.waiting());
+}

@@ -1,0 +1,128 @@
+//! Sending: messages to peers and addresses, and packets that are made without being sent.
+
+use std::net::SocketAddr;
+
+use ipv8_crypto::PrivateKey;
+use ipv8_wire::{CommunityId, Outgoing, Prefix};
+
+use super::Context;
+use crate::{
+    outbox::{self, SendError},
+    peer::Peer,
+    stats::DropReason,
+};
+
+/// Sending.
+impl Context<'_> {
+    /// Sends a message to a peer: signed unless the message says otherwise. A message that cannot be sent is dropped,
+    /// counted and logged; use [`Context::try_send`] to learn of it.
+    pub fn send<M: Outgoing>(&mut self, to: &Peer, message: M) {
+        if let Err(error) = self.try_send(to, message) {
+            self.refuse(&error);
+        }
+    }
+
+    /// Sends a message to a peer, at the address where it is now.
+    ///
+    /// # Errors
+    /// If the message cannot be written, is too large, or the queue to the driver is full.
+    pub fn try_send<M: Outgoing>(&mut self, to: &Peer, message: M) -> Result<(), SendError> {
+        let known = self.network().get(&to.mid()).and_then(|record| record.addresses().preferred());
+        self.try_send_to(known.unwrap_or_else(|| to.address()), message)
+    }
+
+    /// Sends a message to an address. As [`Context::send`] otherwise.
+    pub fn send_to<M: Outgoing>(&mut self, to: SocketAddr, message: M) {
+        if let Err(error) = self.try_send_to(to, message) {
+            self.refuse(&error);
+        }
+    }
+
+    /// Sends a message to an address.
+    ///
+    /// # Errors
+    /// As [`Context::try_send`].
+    pub fn try_send_to<M: Outgoing>(&mut self, to: SocketAddr, message: M) -> Result<(), SendError> {
+        let global_time = M::GLOBAL_TIME.then(|| self.claim_global_time());
+        self.post(to, global_time, &message)
+    }
+
+    /// Makes a complete packet without sending it.
+    ///
+    /// # Errors
+    /// If the message cannot be written or signed, or is too large.
+    pub fn pack<M: Outgoing>(&mut self, message: M) -> Result<Vec<u8>, SendError> {
+        let global_time = M::GLOBAL_TIME.then(|| self.claim_global_time());
+        self.pack_at(global_time, &message)
+    }
+
+    /// Makes a complete packet in the name of another community, with another key or another global time, without
+    /// sending it; for those who know why.
+    ///
+    /// # Errors
+    /// As [`Context::pack`].
+    pub fn pack_as<M: Outgoing>(
+        &self,
+        community: CommunityId,
+        key: &PrivateKey,
+        global_time: Option<u64>,
+        message: &M,
+    ) -> Result<Vec<u8>, SendError> {
+        finish(key, outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?, M::SIGNED)
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_packet(&mut self, to: SocketAddr, packet: Vec<u8>) {
+        if let Err(error) = self.state.outbox.push(to, packet, None) {
+            self.refuse(&error);
+        }
+    }
+
+    /// What this community adds to its introduction requests and responses.
+    pub fn set_introduction_extra(&mut self, request: Vec<u8>, response: Vec<u8>) {
+        self.overlay.request_extra = request;
+        self.overlay.response_extra = response;
+    }
+
+    pub(crate) fn pack_at<M: Outgoing>(&self, global_time: Option<u64>, message: &M) -> Result<Vec<u8>, SendError> {
+        self.pack_as(self.overlay.community_id, &self.overlay.key, global_time, message)
+    }
+
+    /// Queues a message; it is signed when the turn ends.
+    pub(crate) fn post<M: Outgoing>(
+        &mut self,
+        to: SocketAddr,
+        global_time: Option<u64>,
+        message: &M,
+    ) -> Result<(), SendError> {
+        let key = &self.overlay.key;
+        let bytes = outbox::write_packet(self.overlay.prefix.as_bytes(), key, global_time, message)?;
+        self.state.outbox.push(to, bytes, M::SIGNED.then(|| key.clone()))
+    }
+
+    pub(crate) fn refuse(&mut self, error: &SendError) {
+        self.state.stats.drop(error.reason());
+        tracing::debug!(community = self.overlay.name, %error, "message not sent");
+    }
+
+    /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own.
+    pub fn count_drop(&mut self, reason: DropReason) {
+        self.state.stats.drop(reason);
+        if let Some(received) = self.received {
+            tracing::debug!(
+                community = self.overlay.name,
+                source = %received.source(),
+                message = received.message_id(),
+                reason = reason.as_str(),
+                "dropped"
+            );
+        }
+    }
+}
+
+fn finish(key: &PrivateKey, mut bytes: Vec<u8>, signed: bool) -> Result<Vec<u8>, SendError> {
+    if signed {
+        outbox::sign(key, &mut bytes)?;
+    }
+    Ok(bytes)
+}
