@@ -83,7 +83,7 @@ pub struct DecodeOptions {
     /// Print one JSON object per packet
     #[arg(long)]
     pub(crate) json: bool,
-    /// File to read instead of standard input
+    /// File to read; standard input without it, or for -
     pub(crate) file: Option<PathBuf>,
 }
 
