@@ -16,7 +16,7 @@ use crate::{
         NewIntroductionResponse, NewPuncture, NewPunctureRequest, Puncture, PunctureRequest,
     },
     network::{Addresses, PeerRecord},
-    outbox::SendError,
+    outbox::{self, SendError},
     peer::Peer,
     routes::Routes,
     stats::DropReason,
@@ -107,8 +107,8 @@ fn offer_interface(cx: &mut Context<'_>, peer: &Peer, response: &Introduced) {
 
 fn on_puncture_request(cx: &mut Context<'_>, lan: SocketAddr, wan: SocketAddr, identifier: u16, new_style: bool) {
     let target = if wan.ip() == cx.state.own.wan.ip() { lan } else { wan };
-    match cx.puncture(wan, identifier, new_style) {
-        Ok(packet) => cx.send_packet(target, packet),
+    match cx.write_puncture(wan, identifier, new_style) {
+        Ok(unsigned) => cx.send_unsigned(target, unsigned),
         Err(error) => cx.refuse(&error),
     }
 }
@@ -267,6 +267,18 @@ impl Context<'_> {
         to: SocketAddr,
         new_style: bool,
     ) -> Result<Vec<u8>, SendError> {
+        let mut packet = self.write_introduction_request(community, to, new_style)?;
+        outbox::sign(&self.overlay.key, &mut packet)?;
+        Ok(packet)
+    }
+
+    /// The same up to its signature.
+    fn write_introduction_request(
+        &mut self,
+        community: CommunityId,
+        to: SocketAddr,
+        new_style: bool,
+    ) -> Result<Vec<u8>, SendError> {
         let global_time = self.claim_global_time() % 65_536;
         // Always fits: it was just reduced.
         let identifier = u16::try_from(global_time).unwrap_or_default();
@@ -281,7 +293,7 @@ impl Context<'_> {
                     identifier,
                     extra_bytes,
                 };
-                self.pack_as(community, &self.overlay.key, Some(global_time), &request)
+                self.write_as(community, Some(global_time), &request)
             }
             _ => {
                 let request = NewIntroductionRequest {
@@ -292,7 +304,7 @@ impl Context<'_> {
                     flags: Flags::default(),
                     extra_bytes,
                 };
-                self.pack_as(community, &self.overlay.key, Some(global_time), &request)
+                self.write_as(community, Some(global_time), &request)
             }
         }
     }
@@ -302,15 +314,23 @@ impl Context<'_> {
     /// # Errors
     /// If the message cannot be written or signed.
     pub fn puncture(&mut self, wan: SocketAddr, identifier: u16, new_style: bool) -> Result<Vec<u8>, SendError> {
+        let mut packet = self.write_puncture(wan, identifier, new_style)?;
+        outbox::sign(&self.overlay.key, &mut packet)?;
+        Ok(packet)
+    }
+
+    /// The same up to its signature.
+    fn write_puncture(&mut self, wan: SocketAddr, identifier: u16, new_style: bool) -> Result<Vec<u8>, SendError> {
+        let community = self.overlay.community_id;
         let global_time = Some(self.claim_global_time());
         if new_style {
             let puncture =
                 NewPuncture { source_lan_address: self.state.own.lan(), source_wan_address: wan, identifier };
-            self.pack_at(global_time, &puncture)
+            self.write_as(community, global_time, &puncture)
         } else {
             let puncture =
                 Puncture { source_lan_address: self.state.own.lan_v4(), source_wan_address: v4(wan), identifier };
-            self.pack_at(global_time, &puncture)
+            self.write_as(community, global_time, &puncture)
         }
     }
 
@@ -355,8 +375,9 @@ impl Context<'_> {
     }
 
     fn request_introduction_at(&mut self, address: SocketAddr, new_style: bool) {
-        match self.introduction_request(address, new_style) {
-            Ok(packet) => self.send_packet(address, packet),
+        let community = self.overlay.community_id;
+        match self.write_introduction_request(community, address, new_style) {
+            Ok(unsigned) => self.send_unsigned(address, unsigned),
             Err(error) => self.refuse(&error),
         }
     }

@@ -82,7 +82,7 @@ pub struct Stats {
     pub sent_bytes: u64,
     /// Signatures checked.
     pub verified: u64,
-    /// Signatures made.
+    /// Signatures made when turns ended; those of packets that are made without being sent are not counted.
     pub signed: u64,
     /// Handlers, scheduled functions and tasks that panicked.
     pub panics: u64,

@@ -15,7 +15,7 @@ fn overlay(link: Link) -> (World, Vec<NodeId>) {
     let mut world = World::builder(5).link(link).record(20).build();
     add_tracker(&mut world);
     let nodes = add_walkers(&mut world, 200, 15, Crawler::default);
-    world.run_for(secs(30));
+    world.run_for(secs(15));
     for id in &nodes {
         let handle = world.find::<Crawler>(*id).unwrap();
         let task = |own| {
@@ -24,7 +24,7 @@ fn overlay(link: Link) -> (World, Vec<NodeId>) {
         };
         handle.with(|_, cx| cx.spawn(task(cx.my_mid()))).unwrap();
     }
-    world.run_for(secs(30));
+    world.run_for(secs(20));
     let ended = |id: &NodeId| world.node(*id).pending() == (0, 0) && world.node(*id).stats().panics == 0;
     assert!(nodes.iter().all(ended), "all joined");
     (world, nodes)

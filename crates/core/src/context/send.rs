@@ -84,6 +84,24 @@ impl Context<'_> {
         self.overlay.response_extra = response;
     }
 
+    /// Writes a packet in the name of a community, up to its signature.
+    pub(crate) fn write_as<M: Outgoing>(
+        &self,
+        community: CommunityId,
+        global_time: Option<u64>,
+        message: &M,
+    ) -> Result<Vec<u8>, SendError> {
+        outbox::write_packet(Prefix::new(community).as_bytes(), &self.overlay.key, global_time, message)
+    }
+
+    /// Queues a packet that lacks its signature; it is signed when the turn ends.
+    pub(crate) fn send_unsigned(&mut self, to: SocketAddr, packet: Vec<u8>) {
+        let key = self.overlay.key.clone();
+        if let Err(error) = self.state.outbox.push(to, packet, Some(key)) {
+            self.refuse(&error);
+        }
+    }
+
     pub(crate) fn pack_at<M: Outgoing>(&self, global_time: Option<u64>, message: &M) -> Result<Vec<u8>, SendError> {
         self.pack_as(self.overlay.community_id, &self.overlay.key, global_time, message)
     }

@@ -1,9 +1,11 @@
 //! The world: nodes, virtual time, and what happens next.
 
+mod nodes;
+
 use std::{
     fmt,
     future::Future,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,14 +14,14 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Clock, Community, Handle, HandleError, Interfaces, Node, NodeConfig, Resolve, Time, Transmit};
-use ipv8_crypto::{Curve, PrivateKey};
-use rand::{Rng, RngExt, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
+use ipv8_core::{Community, Handle, HandleError, Node, Resolve, Time, Transmit};
+use ipv8_crypto::PrivateKey;
+use rand::{Rng, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
     link::{Delivery, Fabric, Hosts, Link, Links, Packet},
     metrics::{Loss, Metrics, Spread},
-    options::{MakeVerifier, NodeOptions, Setup, WorldBuilder},
+    options::{MakeVerifier, NodeOptions, WorldBuilder},
     queue::Queue,
     seed::generator,
     trace::{Record, Trace},
@@ -169,7 +171,6 @@ impl World<Links> {
     }
 }
 
-/// Nodes.
 impl<F: Fabric> World<F> {
     pub(crate) fn from_builder(builder: WorldBuilder<F>) -> Self {
         let mut trace = Trace::default();
@@ -191,170 +192,6 @@ impl<F: Fabric> World<F> {
             trace,
             transmits: Vec::new(),
         }
-    }
-
-    /// Adds a node. Its key and its randomness come from the world's seed and its number alone.
-    ///
-    /// # Panics
-    /// If another node has its address, or there are more than 2^24 nodes: faults of whoever made the scenario.
-    #[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
-    pub fn add_node(&mut self, options: NodeOptions) -> NodeId {
-        let id = NodeId(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
-        let address = options.address.unwrap_or_else(|| default_address(id));
-        if let Some(other) = self.hosts.at(address) {
-            panic!("{address} is the address of {other} already: give {id} another one");
-        }
-        let key = match &options.key {
-            Some(key) => key.clone(),
-            None => draw_key(&mut generator(self.seed, &[OF_KEY, u64::from(id.0)])),
-        };
-        let waker = Waker::from(Arc::new(NodeWaker { node: id, woken: self.woken.clone() }));
-        self.hosts.put(address, id);
-        let node = self.make_node(id, 0, &key, address, &options, &waker);
-        let start = self.now + options.start_after;
-        self.places.push(Place { node, key, address, options, waker, up: false, life: 0, wakes: Vec::new() });
-        if start == self.now {
-            self.start(id);
-        } else {
-            self.queue.push(start, id.0, Event::Start { node: id, life: 0 });
-        }
-        id
-    }
-
-    fn make_node(
-        &self,
-        id: NodeId,
-        life: u32,
-        key: &PrivateKey,
-        address: SocketAddr,
-        options: &NodeOptions,
-        waker: &Waker,
-    ) -> Node {
-        let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
-        let clock = self.clock.clone();
-        let clock: Clock = Arc::new(move || Time::from_nanos(clock.load(Ordering::Relaxed)));
-        let mut config = NodeConfig::new(key.clone(), seed);
-        config.unix_origin = self.unix_origin;
-        config.clock = Some(clock);
-        config.verifier = (self.verifier)();
-        config.limits = options.limits;
-        if let Some(tick) = options.tick {
-            config.tick = tick;
-        }
-        let node = Node::new(config);
-        let (v4, v6) = match address {
-            SocketAddr::V4(v4) => (Some(v4), None),
-            SocketAddr::V6(v6) => (None, Some(v6)),
-        };
-        let machine = options.machine.clone().unwrap_or_else(|| vec![address.ip()]);
-        node.set_interfaces(Interfaces { lan: Some(address), v4, v6, machine });
-        node.set_waker(waker);
-        node
-    }
-
-    /// All nodes, those that are down included.
-    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<F> {
-        (0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)).map(NodeId)
-    }
-
-    /// A node. Of one that crashed, the empty one that takes its place when it starts again.
-    ///
-    /// # Panics
-    /// If the node is one of another world.
-    #[must_use]
-    pub fn node(&self, id: NodeId) -> &Node {
-        &self.place(id).node
-    }
-
-    /// The address of a node.
-    ///
-    /// # Panics
-    /// If the node is one of another world.
-    #[must_use]
-    pub fn address(&self, id: NodeId) -> SocketAddr {
-        self.place(id).address
-    }
-
-    /// Whether a node runs: it started and did not crash.
-    ///
-    /// # Panics
-    /// If the node is one of another world.
-    #[must_use]
-    pub fn is_up(&self, id: NodeId) -> bool {
-        self.place(id).up
-    }
-
-    /// The community of this type that a node loaded, the first if there are several.
-    ///
-    /// # Panics
-    /// If the node is one of another world.
-    #[must_use]
-    pub fn find<C: Community>(&self, id: NodeId) -> Option<Handle<C>> {
-        self.node(id).find()
-    }
-
-    /// Ends a node without last words: all its state is gone. What it sent arrives, what is sent to it is lost.
-    ///
-    /// # Panics
-    /// If the node is one of another world.
-    pub fn crash(&mut self, id: NodeId) {
-        let place = self.place(id);
-        let life = place.life + 1;
-        let node = self.make_node(id, life, &place.key, place.address, &place.options, &place.waker);
-        let place = self.place_mut(id);
-        place.life = life;
-        place.up = false;
-        place.node = node;
-        tracing::debug!(node = id.0, "crashed");
-    }
-
-    /// Starts a node that crashed, now, with the key and the address that it had. One that runs crashes first.
-    ///
-    /// # Panics
-    /// If the node is one of another world.
-    pub fn restart(&mut self, id: NodeId) {
-        if self.place(id).up {
-            self.crash(id);
-        }
-        self.start(id);
-    }
-
-    fn start(&mut self, id: NodeId) {
-        tracing::debug!(node = id.0, "starts");
-        let place = self.place_mut(id);
-        place.up = true;
-        let setup: Option<Setup> = place.options.setup.take();
-        if let Some(setup) = setup {
-            setup(&self.place(id).node);
-            self.place_mut(id).options.setup = Some(setup);
-        }
-        self.arm(id, Some(self.now));
-    }
-
-    /// Lets a name stand for the address of a host; of several, all are told.
-    pub fn host(&mut self, name: impl Into<String>, address: SocketAddr) {
-        self.hosts.name(name.into(), address.ip());
-    }
-
-    /// The network.
-    #[must_use]
-    pub const fn fabric(&self) -> &F {
-        &self.fabric
-    }
-
-    /// The network, to change it.
-    pub const fn fabric_mut(&mut self) -> &mut F {
-        &mut self.fabric
-    }
-
-    #[allow(clippy::indexing_slicing, reason = "a NodeId of another world is a fault of the caller, as documented")]
-    fn place(&self, id: NodeId) -> &Place {
-        &self.places[id.0 as usize]
-    }
-
-    #[allow(clippy::indexing_slicing, reason = "a NodeId of another world is a fault of the caller, as documented")]
-    fn place_mut(&mut self, id: NodeId) -> &mut Place {
-        &mut self.places[id.0 as usize]
     }
 }
 
@@ -626,22 +463,4 @@ impl<F: Fabric> fmt::Debug for World<F> {
 
 fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-/// 10.0.0.1 for the first, and so on.
-#[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
-fn default_address(id: NodeId) -> SocketAddr {
-    let number = id.0 + 1;
-    if number >= 1 << 24 {
-        panic!("{id} has no address left in 10.0.0.0/8: give it one");
-    }
-    SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::from_bits(0x0a00_0000 | number), 8090))
-}
-
-#[allow(clippy::panic, reason = "this curve needs nothing that could fail")]
-fn draw_key(rng: &mut StdRng) -> PrivateKey {
-    match PrivateKey::generate(Curve::Curve25519, rng) {
-        Ok(key) => key,
-        Err(error) => panic!("a key of curve25519 was not drawn: {error}"),
-    }
 }
