@@ -11,12 +11,12 @@ use ipv8_crypto::Curve;
 
 use crate::failure::Failure;
 
-/// Network overlays between public keys: keys and packets of IPv8.
+/// Network overlays between public keys, compatible with py-ipv8.
 #[derive(Parser, Debug)]
-#[command(name = "ipv8", version, about, max_term_width = 100)]
+#[command(name = "ipv8", version, max_term_width = 100)]
 pub(crate) struct Args {
     /// Log more, to standard error: -v, -vv, -vvv; IPV8_LOG=ipv8_core=debug,warn chooses
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, display_order = 900)]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -83,7 +83,7 @@ pub struct DecodeOptions {
     /// Print one JSON object per packet
     #[arg(long)]
     pub(crate) json: bool,
-    /// File to read instead of standard input
+    /// File to read; standard input without it, or for -
     pub(crate) file: Option<PathBuf>,
 }
 

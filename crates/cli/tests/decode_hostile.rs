@@ -1,5 +1,7 @@
 //! Whatever the bytes, decoding ends in a packet or in an error.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers may fail a test")]
+// Keys on the binary curves are among them.
+#![cfg(any(feature = "vendored", feature = "system"))]
 
 mod common;
 

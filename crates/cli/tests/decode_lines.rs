@@ -32,7 +32,7 @@ fn a_bad_line_does_not_stop_the_others() {
 
 #[test]
 fn unknown_messages_are_shown_raw() {
-    let run = ipv8(["decode", "--json"], format!("0002{}07abcdef\n", "11".repeat(20)).as_bytes());
+    let run = ipv8(["decode", "--json", "-"], format!("0002{}07abcdef\n", "11".repeat(20)).as_bytes());
     assert_eq!(run.status, Some(0));
     let decoded = &run.json()[0];
     assert_eq!(decoded["payload"], serde_json::json!({"raw": "abcdef"}));

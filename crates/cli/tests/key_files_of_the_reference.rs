@@ -1,4 +1,6 @@
 //! The reference's key files are understood, private and public, binary and PEM.
+// Keys on the binary curves are among them.
+#![cfg(any(feature = "vendored", feature = "system"))]
 
 mod common;
 

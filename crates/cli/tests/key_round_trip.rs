@@ -1,4 +1,6 @@
 //! A key of each curve is written, shown, and signs what it then verifies.
+// Keys on the binary curves are among them.
+#![cfg(any(feature = "vendored", feature = "system"))]
 
 mod common;
 

@@ -1,4 +1,6 @@
 //! What a tracker says of itself, and of what it is asked.
+// Keys on the binary curves are among them.
+#![cfg(any(feature = "vendored", feature = "system"))]
 
 mod common;
 

@@ -59,10 +59,18 @@ fn write_value(text: &mut String, value: &Value, indent: usize) -> std::fmt::Res
             _ => write!(text, " {}", hex::encode(bytes)),
         },
         Value::List(values) if values.is_empty() => write!(text, " -"),
+        Value::List(values) if !values.iter().all(is_long) => {
+            values.iter().try_for_each(|value| write_value(text, value, indent))
+        }
         Value::List(values) => values.iter().try_for_each(|value| {
             write!(text, "\n{:indent$}-", "")?;
             write_value(text, value, indent + 2)
         }),
         Value::Fields(fields) => write_fields(text, fields, indent),
     }
+}
+
+/// Whether a value has a line of its own in a list: numbers go with what they count.
+fn is_long(value: &Value) -> bool {
+    !matches!(value, Value::Number(_) | Value::Bool(_))
 }

@@ -11,6 +11,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 
 mod base;
 mod catalogue;
@@ -32,7 +33,7 @@ use lines::Lines;
 /// Decodes all lines of the input; fails quietly if one could not be read, for the output tells which.
 pub(crate) fn run(options: &DecodeOptions) -> Result<(), Failure> {
     let stdout = io::stdout().lock();
-    match &options.file {
+    match options.file.as_deref().filter(|path| *path != Path::new("-")) {
         None => decode_all(io::stdin().lock(), stdout, options.json, "standard input"),
         Some(path) => {
             let name = path.display().to_string();

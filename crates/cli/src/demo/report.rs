@@ -91,7 +91,7 @@ struct Terminal<W> {
 
 impl<W: Write> Terminal<W> {
     fn new(out: W) -> Self {
-        let progress = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let progress = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{spinner} peers found {bar:30} {pos}/{len}  {wide_msg}") {
             progress.set_style(style);
         }
@@ -104,10 +104,15 @@ impl<W: Write> Report for Terminal<W> {
         self.table.add(event);
         match event {
             Event::Tracker { listen, .. } => {
-                let text = format!("the tracker listens at {listen}");
-                self.progress.suspend(|| output::line(&mut self.out, &text))?;
+                output::line(&mut self.out, &format!("the tracker listens at {listen}"))?;
             }
-            Event::Started { .. } => self.progress.set_length(self.table.pairs()),
+            Event::Started { node, .. } => {
+                self.progress.set_length(self.table.pairs());
+                // There is nobody to be found by the first one alone.
+                if *node == 2 {
+                    self.progress.set_draw_target(ProgressDrawTarget::stderr());
+                }
+            }
             Event::Peer { .. } => {
                 self.found += 1;
                 self.progress.set_position(self.found);
