@@ -26,7 +26,7 @@ impl Endpoint {
     /// Opens the sockets, at most one for each address family, and makes a node with a seed from the operating system.
     ///
     /// # Errors
-    /// If a socket cannot be opened.
+    /// If a socket cannot be opened, two addresses are of one family, or none is given.
     pub fn bind(listen: &[Listen], key: PrivateKey) -> Result<Self, BindError> {
         Self::bind_with(listen, |seed| NodeConfig::new(key, seed))
     }
@@ -35,11 +35,12 @@ impl Endpoint {
     /// `clock` are set here.
     ///
     /// # Errors
-    /// If a socket cannot be opened.
+    /// As [`Endpoint::bind`].
     pub fn bind_with(listen: &[Listen], config: impl FnOnce([u8; 32]) -> NodeConfig) -> Result<Self, BindError> {
         if listen.is_empty() {
             return Err(BindError::Nowhere);
         }
+        one_of_each_family(listen)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| BindError::Randomness(error.to_string()))?;
         let mut sockets = Vec::with_capacity(listen.len());
@@ -72,7 +73,6 @@ impl Endpoint {
     }
 
     /// Runs the node in a task of the current tokio runtime.
-    #[must_use = "the node stops when this is dropped"]
     pub fn run(self) -> Running {
         let Self { node, sockets, local, start } = self;
         let (stop, stopped) = watch::channel(false);
@@ -82,8 +82,20 @@ impl Endpoint {
     }
 }
 
+fn one_of_each_family(listen: &[Listen]) -> Result<(), BindError> {
+    let mut found: [Option<SocketAddr>; 2] = [None, None];
+    let [v4, v6] = &mut found;
+    for second in listen.iter().map(Listen::address) {
+        if let Some(first) = (if second.is_ipv4() { &mut *v4 } else { &mut *v6 }).replace(second) {
+            return Err(BindError::SameFamily { first, second });
+        }
+    }
+    Ok(())
+}
+
 /// A node that runs. Dropping it ends the node at once; [`Running::stop`] lets it say goodbye.
 #[derive(Debug)]
+#[must_use = "the node ends when this is dropped"]
 pub struct Running {
     node: Node,
     local: Vec<SocketAddr>,
