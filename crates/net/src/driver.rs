@@ -78,8 +78,15 @@ impl Driver {
         Time::from_duration(self.start.elapsed())
     }
 
-    /// Runs until told to stop.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+    /// Runs until told to stop, and a chore beside it.
+    pub(crate) async fn run(
+        mut self,
+        mut stop: watch::Receiver<bool>,
+        chore: impl Future<Output = ()> + Send + 'static,
+    ) {
+        // Ends with the driver, as look-ups do.
+        let mut chores = JoinSet::new();
+        chores.spawn(chore);
         let mut lookups = JoinSet::new();
         let timer = tokio::time::sleep(Duration::ZERO);
         let mut timer = std::pin::pin!(timer);

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use ipv8_core::{Node, NodeConfig, Time, crypto::PrivateKey};
+use ipv8_core::{Interfaces, Node, NodeConfig, Time, crypto::PrivateKey};
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -19,6 +19,8 @@ pub struct Endpoint {
     node: Node,
     sockets: Vec<UdpSocket>,
     local: Vec<SocketAddr>,
+    /// What the node knows of the machine.
+    interfaces: Interfaces,
     start: Instant,
 }
 
@@ -56,8 +58,9 @@ impl Endpoint {
         config.unix_origin = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         config.clock = Some(Arc::new(move || Time::from_duration(start.elapsed())));
         let node = Node::new(config);
-        node.set_interfaces(lan::interfaces(&local));
-        Ok(Self { node, sockets, local, start })
+        let interfaces = lan::interfaces(&local);
+        node.set_interfaces(interfaces.clone());
+        Ok(Self { node, sockets, local, interfaces, start })
     }
 
     /// The node, to load communities into.
@@ -74,10 +77,11 @@ impl Endpoint {
 
     /// Runs the node in a task of the current tokio runtime.
     pub fn run(self) -> Running {
-        let Self { node, sockets, local, start } = self;
+        let Self { node, sockets, local, interfaces, start } = self;
         let (stop, stopped) = watch::channel(false);
         let driver = Driver::new(node.clone(), sockets, start);
-        let task = tokio::spawn(driver.run(stopped));
+        let renewal = lan::keep_told(node.clone(), local.clone(), interfaces);
+        let task = tokio::spawn(driver.run(stopped, renewal));
         Running { node, local, stop, task: Some(task) }
     }
 }
