@@ -180,8 +180,9 @@ impl Node {
         }
         C::routes(&mut routes);
         let (table, scheduled) = routes.finish()?;
-        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, mut bootstrappers } =
-            config;
+        let OverlayConfig {
+            community, id, key, max_peers, own_network, any_prefix, strategies, mut bootstrappers, ..
+        } = config;
         let key = key.unwrap_or_else(|| self.key.clone());
         self.shared
             .with_now(|state| {
