@@ -321,7 +321,7 @@ impl Context<'_> {
         finish(key, outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?, M::SIGNED)
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes as they are. As [`Context::send`] otherwise.
     pub fn send_packet(&mut self, to: SocketAddr, packet: Vec<u8>) {
         if let Err(error) = self.state.outbox.push(to, packet, None) {
             self.refuse(&error);

@@ -354,13 +354,14 @@ fn what_is_too_large_for_udp_is_not_sent() {
     let large = Blob { bytes: vec![0; MAX_DATAGRAM - overhead + 1] };
     let sent = fixture.quiz.with(|_, cx| {
         cx.send_to(to, large.clone());
+        cx.send_packet(to, vec![0; MAX_DATAGRAM + 1]);
         (cx.try_send_to(to, fits), cx.try_send_to(to, large))
     });
     assert_eq!(sent, Ok((Ok(()), Err(SendError::TooLarge { size: MAX_DATAGRAM + 1 }))));
     fixture.node.poll(Time::ZERO);
     assert_eq!(fixture.node.poll_transmit().map(|sent| sent.bytes.len()), Some(MAX_DATAGRAM));
     assert_eq!(fixture.node.poll_transmit(), None);
-    assert_eq!(fixture.node.stats().dropped(DropReason::TooLarge), 1);
+    assert_eq!(fixture.node.stats().dropped(DropReason::TooLarge), 2);
 }
 
 #[test]
