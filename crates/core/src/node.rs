@@ -27,7 +27,7 @@ use crate::{
     state::{OverlayState, Parts, State},
     stats::Stats,
     strategy::{DEFAULT_TICK, Walkers},
-    tasks::{DriverWaker, Tasks},
+    tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
 };
 
@@ -310,11 +310,12 @@ impl Node {
             }
         });
         let mut ended = Vec::new();
+        let mut polls = POLLS_PER_TURN;
         shared.driver.take();
         for _ in 0..ROUNDS_PER_TURN {
             shared.with(State::run_timers);
             if shared.tasks.has_work() {
-                let panics = shared.tasks.run(&mut ended);
+                let panics = shared.tasks.run(&mut polls, &mut ended);
                 shared.with(|state| {
                     state.stats.panics += u64::try_from(panics).unwrap_or(u64::MAX);
                     state.tasks_ended(&ended);
@@ -326,9 +327,13 @@ impl Node {
             let more = shared.driver.take()
                 || shared.tasks.has_work()
                 || shared.with(|state| state.timers.next().is_some_and(|at| at <= state.now)).unwrap_or(false);
-            if !more {
+            if !more || polls == 0 {
                 break;
             }
+        }
+        // What the bounds of a turn left undone is for the next one.
+        if shared.tasks.has_work() {
+            shared.driver.wake();
         }
         shared.with(|state| {
             let State { outbox, stats, .. } = state;

@@ -30,7 +30,7 @@ pub struct TaskId(u64);
 
 /// The most polls that one turn makes; what is ready beyond them waits for the next turn, so that a task that always
 /// wakes itself cannot keep datagrams and timers waiting.
-const POLLS_PER_TURN: usize = 10_000;
+pub(crate) const POLLS_PER_TURN: usize = 1_000;
 
 struct Slot {
     future: Option<BoxFuture>,
@@ -206,12 +206,16 @@ impl Tasks {
         }
     }
 
-    /// Polls what is ready until nothing is, at most [`POLLS_PER_TURN`] times. Call without the state locked. Returns the
-    /// tasks that ended, and how many of them panicked.
-    pub(crate) fn run(&self, ended: &mut Vec<(OverlayId, TaskId)>) -> usize {
+    /// Polls what is ready until nothing is or `polls` are used up. Call without the state locked. Returns the tasks that
+    /// ended, and how many of them panicked.
+    pub(crate) fn run(&self, polls: &mut usize, ended: &mut Vec<(OverlayId, TaskId)>) -> usize {
         let mut panics = 0;
-        for _ in 0..POLLS_PER_TURN {
+        loop {
             self.bury();
+            if *polls == 0 {
+                return panics;
+            }
+            *polls -= 1;
             let Some(id) = self.ready.queue.lock().pop_front() else {
                 return panics;
             };
@@ -250,8 +254,6 @@ impl Tasks {
                 ended.push((slot.overlay, id));
             }
         }
-        self.ready.driver.wake();
-        panics
     }
 
     /// Whether a task waits to be polled or buried.

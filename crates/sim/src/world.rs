@@ -459,9 +459,10 @@ impl<F: Fabric> World<F> {
     fn collect_woken(&mut self) {
         let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
         for id in woken {
-            // Most woke themselves in a turn that is over.
+            // Most woke themselves in a turn that is over, or left something for the next one, which is set already.
             let place = self.place(id);
-            if place.up && place.node.needs_turn() {
+            let soon = place.wake_at.is_some_and(|at| at <= self.now + BETWEEN_TURNS);
+            if place.up && place.node.needs_turn() && !soon {
                 self.arm(id, Some(self.now));
             }
         }
