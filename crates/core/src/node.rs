@@ -199,7 +199,7 @@ impl Node {
                     response_extra: Vec::new(),
                 });
                 if any_prefix {
-                    state.catch_all = Some(overlay);
+                    state.catch_alls.push(overlay);
                 }
                 state.enter(overlay, None, |community, cx| {
                     cx.network_mut().blacklist_mid(own_mid);

@@ -87,8 +87,8 @@ pub(crate) struct State {
     pub(crate) clocks: HashMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
     pub(crate) directory: BTreeMap<OverlayId, (CommunityId, PrivateKey)>,
-    /// The overlay that gets the packets of ids that no other has.
-    pub(crate) catch_all: Option<OverlayId>,
+    /// The overlays that take the packets of ids that no other has; the last one gets them.
+    pub(crate) catch_alls: Vec<OverlayId>,
     inbound: Inbound,
     places: Vec<Place>,
     by_prefix: HashMap<[u8; PREFIX_LEN], OverlayId>,
@@ -123,7 +123,7 @@ impl State {
             shared: parts.shared,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
-            catch_all: None,
+            catch_alls: Vec::new(),
             inbound: parts.inbound,
             places: Vec::new(),
             by_prefix: HashMap::new(),
@@ -170,7 +170,7 @@ impl State {
         };
         self.by_prefix.remove(overlay.prefix.as_bytes());
         self.directory.remove(&id);
-        self.catch_all = self.catch_all.filter(|other| *other != id);
+        self.catch_alls.retain(|other| *other != id);
         self.walkers.remove_overlay(id);
         for timer in overlay.callbacks.values().filter_map(|callback| callback.timer) {
             self.timers.cancel(timer);
@@ -294,7 +294,7 @@ impl State {
     fn accept<'a>(&mut self, source: SocketAddr, datagram: &'a [u8]) -> Result<Accepted<'a>, DropReason> {
         self.network.heard(source, self.now);
         let prefix = datagram.first_chunk::<PREFIX_LEN>().ok_or(DropReason::Prefix)?;
-        let others = self.catch_all.as_ref().filter(|_| prefix.starts_with(&[0, VERSION]));
+        let others = self.catch_alls.last().filter(|_| prefix.starts_with(&[0, VERSION]));
         let id = *self.by_prefix.get(prefix).or(others).ok_or(DropReason::Prefix)?;
         let now = self.now;
         let overlay = self.place(id).and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
