@@ -86,6 +86,9 @@ pub enum LoadError {
         /// The one that is there.
         name: &'static str,
     },
+    /// A handler of this node is running on this thread.
+    #[error("a community cannot be loaded inside a handler: load it from outside, or from a task")]
+    Reentrant,
 }
 
 /// What the node and its handles share.
@@ -162,7 +165,8 @@ impl Node {
     /// Loads a community and calls its `started`.
     ///
     /// # Errors
-    /// If two of its handlers are for one message id, or a community with its id is loaded.
+    /// If two of its handlers are for one message id, a community with its id is loaded, or a handler of this node is
+    /// running on this thread.
     pub fn load<C: Community>(&self, config: impl Into<OverlayConfig<C>>) -> Result<Handle<C>, LoadError> {
         let config = config.into();
         let mut routes = Routes::<C>::new();
@@ -176,8 +180,8 @@ impl Node {
         let key = key.unwrap_or_else(|| self.key.clone());
         self.shared
             .with_now(|state| {
-                if state.overlay_of(id).is_some() {
-                    return Err(LoadError::Loaded { id, name: C::name() });
+                if let Some(name) = state.overlay_of(id).and_then(|there| state.name_of(there)) {
+                    return Err(LoadError::Loaded { id, name });
                 }
                 let own_mid = key.mid();
                 let overlay = state.insert_overlay(|overlay| OverlayState {
@@ -221,7 +225,7 @@ impl Node {
                 state.run_hooks();
                 Ok(Handle::new(Arc::downgrade(&self.shared), overlay))
             })
-            .unwrap_or(Err(LoadError::Loaded { id, name: "a handler that is running" }))
+            .unwrap_or(Err(LoadError::Reentrant))
     }
 
     /// A handle to a loaded community of this type, the first if there are several.

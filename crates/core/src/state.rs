@@ -141,6 +141,10 @@ impl State {
         self.places.iter().filter_map(|place| place.overlay.as_ref()).find(|o| o.type_id == type_id).map(|o| o.id)
     }
 
+    pub(crate) fn name_of(&mut self, id: OverlayId) -> Option<&'static str> {
+        self.place(id)?.overlay.as_ref().map(|overlay| overlay.name)
+    }
+
     /// Puts an overlay in place; `make` gets the id that it will have.
     pub(crate) fn insert_overlay(&mut self, make: impl FnOnce(OverlayId) -> OverlayState) -> OverlayId {
         let index = self.places.iter().position(|place| place.overlay.is_none()).unwrap_or_else(|| {
