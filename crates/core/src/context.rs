@@ -1,6 +1,6 @@
 //! What a handler can do: the node as seen from inside one community.
 
-use std::{any::Any, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{any::Any, future::Future, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use ipv8_crypto::{Mid, PrivateKey, PublicKey};
 use ipv8_wire::{CommunityId, Outgoing, Prefix};
@@ -473,7 +473,11 @@ impl Context<'_> {
                 self.forget_name(callback.name.as_deref(), task);
                 true
             }
-            TaskKind::Future(id) => self.state.tasks.cancel(id),
+            TaskKind::Future(id) => {
+                // One that is cancelled before its end is never reported as ended.
+                self.overlay.names.retain(|_, named| *named != task);
+                self.state.tasks.cancel(id)
+            }
         }
     }
 
@@ -542,11 +546,17 @@ impl Context<'_> {
     /// Calls all bootstrappers of this community, one after the other.
     pub(crate) fn with_bootstrappers(&mut self, mut call: impl FnMut(&mut dyn Bootstrapper, &mut Context<'_>)) {
         let mut all = std::mem::take(&mut self.overlay.bootstrappers);
-        for bootstrapper in &mut all {
-            call(bootstrapper.as_mut(), self);
-        }
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            for bootstrapper in &mut all {
+                call(bootstrapper.as_mut(), self);
+            }
+        }));
         // One of them may have added another.
         all.append(&mut self.overlay.bootstrappers);
         self.overlay.bootstrappers = all;
+        // One that panicked is kept, and so are the others; the panic is counted where all are.
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
     }
 }

@@ -175,7 +175,7 @@ impl Node {
         }
         C::routes(&mut routes);
         let (table, scheduled) = routes.finish()?;
-        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, mut bootstrappers } =
+        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, bootstrappers } =
             config;
         let key = key.unwrap_or_else(|| self.key.clone());
         self.shared
@@ -205,12 +205,13 @@ impl Node {
                 if any_prefix {
                     state.catch_alls.push(overlay);
                 }
-                state.enter(overlay, None, |community, cx| {
+                state.enter(overlay, None, |_, cx| {
                     cx.network_mut().blacklist_mid(own_mid);
-                    for bootstrapper in &mut bootstrappers {
-                        bootstrapper.started(cx);
-                    }
                     cx.overlay.bootstrappers = bootstrappers;
+                    cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.started(cx));
+                });
+                // On its own: the community starts although a bootstrapper panicked.
+                state.enter(overlay, None, |community, cx| {
                     for (schedule, function) in scheduled {
                         if let Err(error) = cx.schedule_erased(schedule, function) {
                             tracing::error!(community = cx.name(), %error, "a task of Community::routes was left out");
