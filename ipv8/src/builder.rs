@@ -131,14 +131,16 @@ impl Builder {
     }
 
     /// Loads a community. One that names no strategy walks at random until it has 20 peers; one that names no
-    /// bootstrapper uses the trackers of this builder. See [`OverlayConfig`] for what else can be said.
+    /// bootstrapper uses the trackers of this builder. One that is to do neither says so with
+    /// [`OverlayConfig::no_strategies`] and [`OverlayConfig::no_bootstrappers`]. See [`OverlayConfig`] for what else can be
+    /// said.
     pub fn overlay<C: Community>(mut self, config: impl Into<OverlayConfig<C>>) -> Self {
         let mut config = config.into();
-        if !config.has_strategies() {
+        if config.takes_default_strategies() {
             config = config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET));
         }
         self.overlays.push(Box::new(move |node, trackers| {
-            if !config.has_bootstrappers() && !trackers.is_empty() {
+            if config.takes_default_bootstrappers() && !trackers.is_empty() {
                 config = config.bootstrapper(TrackerBootstrapper::new(trackers.iter().cloned()));
             }
             node.load(config).map(drop)

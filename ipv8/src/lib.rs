@@ -1,4 +1,4 @@
-#![doc = include_str!("../../README.md")]
+#![doc = include_str!("../README.md")]
 //!
 //! ---
 //!
@@ -13,7 +13,7 @@ mod builder;
 mod service;
 
 /// Creating your first overlay, step by step.
-#[doc = include_str!("../../docs/tutorial/overlay.md")]
+#[doc = include_str!("../docs/tutorial/overlay.md")]
 pub mod tutorial {}
 
 pub use ipv8_core::{

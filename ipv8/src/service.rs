@@ -10,6 +10,7 @@ use ipv8_net::Running;
 ///
 /// Dropping it ends the node at once; [`Service::stop`] lets communities say goodbye.
 #[derive(Debug)]
+#[must_use = "the node ends when this is dropped"]
 pub struct Service {
     running: Running,
 }

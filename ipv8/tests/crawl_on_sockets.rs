@@ -29,7 +29,7 @@ fn peers(service: &Service) -> usize {
 #[tokio::test]
 async fn a_crawl_finds_the_closest_nodes_on_sockets() {
     let here = "127.0.0.1:0".parse().unwrap();
-    let tracker = OverlayConfig::new(Tracker::default()).any_prefix();
+    let tracker = OverlayConfig::new(Tracker::default()).any_prefix().no_strategies().no_bootstrappers();
     let tracker = ipv8::builder().no_default_bootstrap().listen(here).overlay(tracker).start().await.unwrap();
     let mut services = Vec::new();
     for _ in 0..NODES {

@@ -45,6 +45,7 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
 }
 
 /// A tracker that runs.
+#[must_use = "the tracker ends when this is dropped"]
 pub(crate) struct Running {
     node: ipv8::net::Running,
 }

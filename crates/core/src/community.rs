@@ -173,6 +173,8 @@ pub struct OverlayConfig<C> {
     pub(crate) any_prefix: bool,
     pub(crate) strategies: Vec<(Box<dyn Strategy>, Target)>,
     pub(crate) bootstrappers: Vec<Box<dyn Bootstrapper>>,
+    pub(crate) default_strategies: bool,
+    pub(crate) default_bootstrappers: bool,
 }
 
 impl<C: Community> OverlayConfig<C> {
@@ -189,6 +191,8 @@ impl<C: Community> OverlayConfig<C> {
             any_prefix: false,
             strategies: Vec::new(),
             bootstrappers: Vec::new(),
+            default_strategies: true,
+            default_bootstrappers: true,
         }
     }
 
@@ -241,16 +245,32 @@ impl<C: Community> OverlayConfig<C> {
         self
     }
 
-    /// Whether a strategy was added.
+    /// Goes without the strategies that whoever loads the community would add: for communities that never look for peers.
     #[must_use]
-    pub fn has_strategies(&self) -> bool {
-        !self.strategies.is_empty()
+    pub fn no_strategies(mut self) -> Self {
+        self.default_strategies = false;
+        self
     }
 
-    /// Whether a bootstrapper was added.
+    /// Goes without the bootstrappers that whoever loads the community would add.
     #[must_use]
-    pub fn has_bootstrappers(&self) -> bool {
-        !self.bootstrappers.is_empty()
+    pub fn no_bootstrappers(mut self) -> Self {
+        self.default_bootstrappers = false;
+        self
+    }
+
+    /// Whether whoever loads the community may add strategies of its choice: none was added, and
+    /// [`OverlayConfig::no_strategies`] was not called.
+    #[must_use]
+    pub fn takes_default_strategies(&self) -> bool {
+        self.default_strategies && self.strategies.is_empty()
+    }
+
+    /// Whether whoever loads the community may add bootstrappers of its choice: none was added, and
+    /// [`OverlayConfig::no_bootstrappers`] was not called.
+    #[must_use]
+    pub fn takes_default_bootstrappers(&self) -> bool {
+        self.default_bootstrappers && self.bootstrappers.is_empty()
     }
 
     /// Adds a source of first peers.

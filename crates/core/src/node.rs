@@ -180,7 +180,7 @@ impl Node {
         }
         C::routes(&mut routes);
         let (table, scheduled) = routes.finish()?;
-        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, bootstrappers } =
+        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, bootstrappers, .. } =
             config;
         let key = key.unwrap_or_else(|| self.key.clone());
         self.shared

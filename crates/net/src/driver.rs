@@ -4,8 +4,7 @@ use std::{
     cell::RefCell,
     future::Future,
     io,
-    net::SocketAddr,
-    pin::Pin,
+    net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
     time::{Duration, Instant},
@@ -14,8 +13,11 @@ use std::{
 use ipv8_core::{Node, Resolve, Time, Transmit};
 use tokio::{
     net::UdpSocket,
-    sync::{Notify, mpsc, watch},
+    sync::{Notify, watch},
+    task::JoinSet,
 };
+
+use crate::background::Background;
 
 /// Datagrams that are read before the node takes a turn: enough to share the cost of a turn, few enough to answer soon.
 const BATCH: usize = 32;
@@ -23,8 +25,8 @@ const BATCH: usize = 32;
 /// Room for the largest datagram that UDP carries.
 const SLOT: usize = 65_536;
 
-/// How long a name may take to resolve.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Names that are being resolved at once, waiting ones included; the node keeps the others.
+const MOST_LOOKUPS: usize = 64;
 
 /// How long the last datagrams of a node that stops may take to leave.
 const GOODBYE: Duration = Duration::from_millis(500);
@@ -52,6 +54,8 @@ struct Socket {
 pub(crate) struct Driver {
     node: Node,
     sockets: Vec<Socket>,
+    /// The socket that is looked at first, another one each time.
+    first: usize,
     start: Instant,
     wakeup: Arc<Wakeup>,
     outgoing: Vec<Transmit>,
@@ -67,24 +71,33 @@ impl Driver {
             .into_iter()
             .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp })
             .collect();
-        Self { node, sockets, start, wakeup, outgoing: Vec::new(), sent: 0 }
+        Self { node, sockets, first: 0, start, wakeup, outgoing: Vec::new(), sent: 0 }
     }
 
     fn now(&self) -> Time {
         Time::from_duration(self.start.elapsed())
     }
 
-    /// Runs until told to stop.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let (answer, mut answers) = mpsc::channel::<(Resolve, Vec<SocketAddr>)>(64);
+    /// Runs until told to stop, and a chore beside it.
+    pub(crate) async fn run(
+        mut self,
+        mut stop: watch::Receiver<bool>,
+        chore: impl Future<Output = ()> + Send + 'static,
+    ) {
+        // Ends with the driver, as look-ups do.
+        let mut chores = JoinSet::new();
+        chores.spawn(chore);
+        let mut lookups = JoinSet::new();
         let timer = tokio::time::sleep(Duration::ZERO);
         let mut timer = std::pin::pin!(timer);
         let mut armed = None;
         self.node.poll(self.now());
         loop {
             self.flush();
-            while let Some(resolve) = self.node.poll_resolve() {
-                tokio::spawn(look_up(resolve, answer.clone()));
+            while lookups.len() < MOST_LOOKUPS
+                && let Some(resolve) = self.node.poll_resolve()
+            {
+                lookups.spawn(look_up(resolve));
             }
             let deadline = self.node.next_deadline();
             if armed != deadline {
@@ -93,25 +106,31 @@ impl Driver {
                     timer.as_mut().reset((self.start + at.since_origin()).into());
                 }
             }
-            let event = Event::next(&self.sockets, self.outgoing.get(self.sent));
+            let event = Event::next(&self.sockets, self.first, self.outgoing.get(self.sent));
+            // What comes first is drawn at random, so that none of these keeps another one waiting for ever.
             tokio::select! {
-                biased;
                 // An error means that whoever could stop us is gone.
                 _ = stop.changed() => break,
                 () = self.wakeup.0.notified() => self.node.poll(self.now()),
+                Some(found) = lookups.join_next(), if !lookups.is_empty() => match found {
+                    Ok((resolve, addresses)) => {
+                        self.node.resolved(&resolve, &addresses);
+                        self.node.poll(self.now());
+                    }
+                    Err(error) => tracing::error!(%error, "looking up a name failed"),
+                },
                 () = timer.as_mut(), if deadline.is_some() => {
                     armed = None;
                     self.node.poll(self.now());
                 }
                 event = event => match event {
-                    Event::Readable(index) => self.receive(index),
+                    Event::Readable(index) => {
+                        self.first = (index + 1) % self.sockets.len();
+                        self.receive(index);
+                    }
                     // The next round sends.
                     Event::Writable => {}
                 },
-                Some((resolve, addresses)) = answers.recv() => {
-                    self.node.resolved(&resolve, &addresses);
-                    self.node.poll(self.now());
-                }
             }
         }
         self.say_goodbye().await;
@@ -192,10 +211,11 @@ enum Event {
 }
 
 impl Event {
-    /// Waits until a socket can be read, or until the one that `waiting` goes through can be written.
-    fn next(sockets: &[Socket], waiting: Option<&Transmit>) -> impl Future<Output = Self> {
+    /// Waits until a socket can be read, the `first` or else the ones after it in turn, or until the one that `waiting`
+    /// goes through can be written.
+    fn next(sockets: &[Socket], first: usize, waiting: Option<&Transmit>) -> impl Future<Output = Self> {
         std::future::poll_fn(move |cx| {
-            for (index, socket) in sockets.iter().enumerate() {
+            for (index, socket) in sockets.iter().enumerate().cycle().skip(first).take(sockets.len()) {
                 if is_ready(socket.udp.poll_recv_ready(cx)) {
                     return Poll::Ready(Self::Readable(index));
                 }
@@ -221,21 +241,20 @@ fn is_ready(poll: Poll<io::Result<()>>) -> bool {
     poll.is_ready()
 }
 
-/// Resolves a name and sends what was found.
-async fn look_up(resolve: Resolve, answer: mpsc::Sender<(Resolve, Vec<SocketAddr>)>) {
-    let lookup = tokio::net::lookup_host((resolve.host().to_owned(), resolve.port()));
-    let lookup: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(tokio::time::timeout(RESOLVE_TIMEOUT, lookup));
-    let addresses = match lookup.await {
-        Ok(Ok(addresses)) => addresses.collect(),
+/// Resolves a name: no addresses if it cannot be.
+async fn look_up(resolve: Resolve) -> (Resolve, Vec<SocketAddr>) {
+    let name = (resolve.host().to_owned(), resolve.port());
+    let ask = move || name.to_socket_addrs().map(Iterator::collect);
+    let addresses = match Background::shared().call("ipv8-resolve", ask).await {
+        Ok(Ok(addresses)) => addresses,
         Ok(Err(error)) => {
             tracing::warn!(host = resolve.host(), %error, "cannot be resolved");
             Vec::new()
         }
-        Err(_) => {
-            tracing::warn!(host = resolve.host(), "took too long to resolve");
+        Err(error) => {
+            tracing::warn!(host = resolve.host(), %error, "looking up this name failed");
             Vec::new()
         }
     };
-    // The driver may have stopped.
-    let _ = answer.send((resolve, addresses)).await;
+    (resolve, addresses)
 }

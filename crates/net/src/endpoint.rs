@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use ipv8_core::{Node, NodeConfig, Time, crypto::PrivateKey};
+use ipv8_core::{Interfaces, Node, NodeConfig, Time, crypto::PrivateKey};
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -19,6 +19,8 @@ pub struct Endpoint {
     node: Node,
     sockets: Vec<UdpSocket>,
     local: Vec<SocketAddr>,
+    /// What the node knows of the machine.
+    interfaces: Interfaces,
     start: Instant,
 }
 
@@ -26,7 +28,7 @@ impl Endpoint {
     /// Opens the sockets, at most one for each address family, and makes a node with a seed from the operating system.
     ///
     /// # Errors
-    /// If a socket cannot be opened.
+    /// If a socket cannot be opened, two addresses are of one family, or none is given.
     pub fn bind(listen: &[Listen], key: PrivateKey) -> Result<Self, BindError> {
         Self::bind_with(listen, |seed| NodeConfig::new(key, seed))
     }
@@ -35,11 +37,12 @@ impl Endpoint {
     /// `clock` are set here.
     ///
     /// # Errors
-    /// If a socket cannot be opened.
+    /// As [`Endpoint::bind`].
     pub fn bind_with(listen: &[Listen], config: impl FnOnce([u8; 32]) -> NodeConfig) -> Result<Self, BindError> {
         if listen.is_empty() {
             return Err(BindError::Nowhere);
         }
+        one_of_each_family(listen)?;
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| BindError::Randomness(error.to_string()))?;
         let mut sockets = Vec::with_capacity(listen.len());
@@ -55,8 +58,9 @@ impl Endpoint {
         config.unix_origin = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         config.clock = Some(Arc::new(move || Time::from_duration(start.elapsed())));
         let node = Node::new(config);
-        node.set_interfaces(lan::interfaces(&local));
-        Ok(Self { node, sockets, local, start })
+        let interfaces = lan::interfaces(&local);
+        node.set_interfaces(interfaces.clone());
+        Ok(Self { node, sockets, local, interfaces, start })
     }
 
     /// The node, to load communities into.
@@ -72,18 +76,30 @@ impl Endpoint {
     }
 
     /// Runs the node in a task of the current tokio runtime.
-    #[must_use = "the node stops when this is dropped"]
     pub fn run(self) -> Running {
-        let Self { node, sockets, local, start } = self;
+        let Self { node, sockets, local, interfaces, start } = self;
         let (stop, stopped) = watch::channel(false);
         let driver = Driver::new(node.clone(), sockets, start);
-        let task = tokio::spawn(driver.run(stopped));
+        let renewal = lan::keep_told(node.clone(), local.clone(), interfaces);
+        let task = tokio::spawn(driver.run(stopped, renewal));
         Running { node, local, stop, task: Some(task) }
     }
 }
 
+fn one_of_each_family(listen: &[Listen]) -> Result<(), BindError> {
+    let mut found: [Option<SocketAddr>; 2] = [None, None];
+    let [v4, v6] = &mut found;
+    for second in listen.iter().map(Listen::address) {
+        if let Some(first) = (if second.is_ipv4() { &mut *v4 } else { &mut *v6 }).replace(second) {
+            return Err(BindError::SameFamily { first, second });
+        }
+    }
+    Ok(())
+}
+
 /// A node that runs. Dropping it ends the node at once; [`Running::stop`] lets it say goodbye.
 #[derive(Debug)]
+#[must_use = "the node ends when this is dropped"]
 pub struct Running {
     node: Node,
     local: Vec<SocketAddr>,

@@ -1,8 +1,17 @@
 //! The addresses of this machine, and which of them others on the LAN reach a socket at.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
-use ipv8_core::Interfaces;
+use ipv8_core::{Interfaces, Node};
+
+use crate::background::Background;
+
+/// How often the machine's addresses are listed anew, as in the reference: it may have joined another network.
+const RENEW: Duration = Duration::from_secs(10);
 
 /// What the node is told about sockets that are bound to these addresses.
 ///
@@ -10,7 +19,38 @@ use ipv8_core::Interfaces;
 /// interface is up (the reference names the other interface's address, see `quirks.md`). A socket bound to all of them
 /// names the first that is no loopback address, of the family of the first socket.
 pub(crate) fn interfaces(bound: &[SocketAddr]) -> Interfaces {
-    interfaces_among(bound, &machine_addresses())
+    interfaces_among(bound, &machine_addresses().unwrap_or_default())
+}
+
+/// Tells the node whenever the addresses of the machine change, for ever. `told` is what it knows already.
+pub(crate) async fn keep_told(node: Node, bound: Vec<SocketAddr>, told: Interfaces) {
+    let list = || async {
+        match Background::shared().call("ipv8-addresses", machine_addresses).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                tracing::warn!(%error, "the addresses of this machine cannot be listed");
+                None
+            }
+        }
+    };
+    keep_told_by(list, node, &bound, told).await;
+}
+
+async fn keep_told_by<L>(list: impl Fn() -> L + Send, node: Node, bound: &[SocketAddr], mut told: Interfaces)
+where
+    L: Future<Output = Option<Vec<IpAddr>>> + Send,
+{
+    loop {
+        tokio::time::sleep(RENEW).await;
+        // The last ones hold until others are known.
+        let Some(addresses) = list().await else { continue };
+        let interfaces = interfaces_among(bound, &addresses);
+        if interfaces != told {
+            tracing::info!(lan = ?interfaces.lan, machine = ?interfaces.machine, "the addresses of this machine changed");
+            node.set_interfaces(interfaces.clone());
+            told = interfaces;
+        }
+    }
 }
 
 fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
@@ -38,21 +78,30 @@ fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
     interfaces
 }
 
-/// All addresses of this machine but loopback and link-local ones, which mean nothing to others.
-fn machine_addresses() -> Vec<IpAddr> {
+/// All addresses of this machine but loopback and link-local ones, which mean nothing to others. `None` if the system does
+/// not tell.
+fn machine_addresses() -> Option<Vec<IpAddr>> {
     match if_addrs::get_if_addrs() {
         Ok(all) => {
-            all.into_iter().filter(|one| !one.is_loopback() && !one.is_link_local()).map(|one| one.ip()).collect()
+            Some(all.into_iter().filter(|one| !one.is_loopback() && !one.is_link_local()).map(|one| one.ip()).collect())
         }
         Err(error) => {
             tracing::warn!(%error, "the addresses of this machine cannot be listed");
-            Vec::new()
+            None
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
+    use ipv8_core::{
+        NodeConfig, Time,
+        crypto::{Curve, PrivateKey},
+    };
+    use rand::{SeedableRng, rngs::StdRng};
+
     use super::*;
 
     #[test]
@@ -71,5 +120,33 @@ mod tests {
         assert_eq!(interfaces.lan, Some("192.168.1.20:8090".parse().unwrap()));
         let alone = interfaces_among(&["[::]:8090".parse().unwrap()], &[]);
         assert_eq!(alone.lan, Some("[::1]:8090".parse().unwrap()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_node_is_told_of_changes_and_of_nothing_else() {
+        let key = PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([1; 32])).unwrap();
+        let node = Node::new(NodeConfig::new(key, [1; 32]));
+        let bound = ["0.0.0.0:8090".parse().unwrap()];
+        let one: Vec<IpAddr> = vec!["192.168.1.20".parse().unwrap()];
+        let other: Vec<IpAddr> = vec!["10.0.0.5".parse().unwrap()];
+        let now = Mutex::new(Some(one.clone()));
+        let list = || async { now.lock().unwrap().clone() };
+        let told = interfaces_among(&bound, &one);
+        let changes = async {
+            for (machine, changed) in
+                [(Some(&one), false), (Some(&other), true), (Some(&other), false), (None, false), (Some(&one), true)]
+            {
+                *now.lock().unwrap() = machine.cloned();
+                node.poll(Time::ZERO);
+                tokio::time::sleep(RENEW).await;
+                // Let the other one have its turn of this moment.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                assert_eq!(node.needs_turn(), changed, "{machine:?}");
+            }
+        };
+        tokio::select! {
+            () = keep_told_by(list, node.clone(), &bound, told) => {}
+            () = changes => {}
+        }
     }
 }

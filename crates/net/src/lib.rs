@@ -20,6 +20,7 @@
 // This crate is where the clock, the operating system's randomness and the sockets are.
 #![allow(clippy::disallowed_methods, reason = "a driver reads the clock and hands the time to the node")]
 
+mod background;
 mod driver;
 mod endpoint;
 mod lan;

@@ -58,6 +58,14 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
+    /// Two addresses of one family: what is sent goes through the socket of its family, and there is one of each.
+    #[error("{first} and {second} are of one family: give one IPv4 and one IPv6 address at most")]
+    SameFamily {
+        /// The address that was given first.
+        first: SocketAddr,
+        /// The other one.
+        second: SocketAddr,
+    },
     /// Nothing to listen at.
     #[error("no address to listen at was given")]
     Nowhere,
