@@ -5,6 +5,8 @@
 //!
 //! - `loadgen echo` loads one echo node, ours (`examples/echo.rs`) or the reference's (`interop/peers/echo.py`).
 //! - `echo_rounds` loads both in turn and compares: `cargo xtask bench echo`.
+//! - `benches/node.rs` measures turns of a node without sockets: `cargo bench -p ipv8-bench --bench node`. It alone is
+//!   built with the crates it measures.
 #![allow(clippy::disallowed_methods, reason = "a load generator measures real time")]
 
 mod cpu;

@@ -28,19 +28,31 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-un
 struct Seeds {
     files: &'static [&'static str],
     start: &'static str,
+    /// Puts before a seed what the target needs to take it as such.
+    wrap: fn(Vec<u8>) -> Vec<u8>,
 }
 
 /// Packets begin with the version.
-const PACKETS: Seeds = Seeds { files: &["packets.json", "dht.json", "exchanges.json"], start: "0002" };
-const KEYS: Seeds = Seeds { files: &["keys.json", "ecdsa.json"], start: "" };
+const PACKETS: Seeds =
+    Seeds { files: &["packets.json", "dht.json", "exchanges.json"], start: "0002", wrap: |packet| packet };
+const KEYS: Seeds = Seeds { files: &["keys.json", "ecdsa.json"], start: "", wrap: |key| key };
+/// The operation of the target `node` that takes in a datagram as it is.
+const OPERATIONS: Seeds = Seeds { wrap: one_datagram, ..PACKETS };
 /// Anything shorter is no packet (prefix and message id) and no key.
 const SEED_DIGITS: usize = 2 * 23;
 
 fn seeds_of(target: &str) -> Seeds {
     match target {
         "keys" => KEYS,
+        "node" => OPERATIONS,
         _ => PACKETS,
     }
+}
+
+/// Number of the operation, source, length, bytes.
+fn one_datagram(packet: Vec<u8>) -> Vec<u8> {
+    let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes();
+    [[0, 1].as_slice(), &length, &packet].concat()
 }
 
 /// What `cargo xtask fuzz` was asked for.
@@ -179,7 +191,7 @@ fn write_seeds(seeds: &Seeds, directory: &Path) -> Result<(), Failure> {
             .map_err(|error| Failure::Failed(format!("cannot read {}: {error}", golden.display())))?;
         for (number, seed) in hex_strings(&text, seeds.start).enumerate() {
             let file = directory.join(format!("{name}-{number}"));
-            fs::write(&file, seed).map_err(|error| cannot_write(&file, &error))?;
+            fs::write(&file, (seeds.wrap)(seed)).map_err(|error| cannot_write(&file, &error))?;
         }
     }
     Ok(())
@@ -217,6 +229,11 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].len(), 24);
         assert_eq!(found[0][22..], [0xf6, 0xff]);
+    }
+
+    #[test]
+    fn a_packet_becomes_an_operation() {
+        assert_eq!(one_datagram(vec![7; 300])[..5], [0, 1, 1, 44, 7]);
     }
 
     #[test]

@@ -180,9 +180,8 @@ impl Node {
         }
         C::routes(&mut routes);
         let (table, scheduled) = routes.finish()?;
-        let OverlayConfig {
-            community, id, key, max_peers, own_network, any_prefix, strategies, mut bootstrappers, ..
-        } = config;
+        let OverlayConfig { community, id, key, max_peers, own_network, any_prefix, strategies, bootstrappers, .. } =
+            config;
         let key = key.unwrap_or_else(|| self.key.clone());
         self.shared
             .with_now(|state| {
@@ -213,10 +212,8 @@ impl Node {
                 }
                 state.enter(overlay, None, |community, cx| {
                     cx.network_mut().blacklist_mid(own_mid);
-                    for bootstrapper in &mut bootstrappers {
-                        bootstrapper.started(cx);
-                    }
                     cx.overlay.bootstrappers = bootstrappers;
+                    cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.started(cx));
                     for (schedule, function) in scheduled {
                         if let Err(error) = cx.schedule_erased(schedule, function) {
                             tracing::error!(community = cx.name(), %error, "a task of Community::routes was left out");

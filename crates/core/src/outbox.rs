@@ -113,6 +113,10 @@ impl Outbox {
         if to.port() == 0 || to.ip().is_unspecified() {
             return Err(SendError::NoAddress(to));
         }
+        // What is still to be signed was measured with its signature when it was written.
+        if bytes.len() > MAX_DATAGRAM {
+            return Err(SendError::TooLarge { size: bytes.len() });
+        }
         if self.unsigned.len() + self.ready.len() >= MOST_WAITING {
             return Err(SendError::QueueFull);
         }
