@@ -88,7 +88,8 @@ pub trait Community: Sized + Send + 'static {
         let _ = cx;
     }
 
-    /// A verified peer is now known to take part in this community.
+    /// A verified peer is now known to take part in this community. Those that were known before the community was loaded
+    /// are told of after [`Community::started`].
     fn peer_added(&mut self, cx: &mut Context<'_>, peer: &Peer) {
         let _ = (cx, peer);
     }

@@ -72,10 +72,6 @@ impl Community for User {
         r.every(Duration::from_secs(3), Self::greet);
     }
 
-    fn started(&mut self, cx: &mut Context<'_>) {
-        self.joined = cx.peer_count();
-    }
-
     fn peer_added(&mut self, cx: &mut Context<'_>, peer: &Peer) {
         self.joined += 1;
         cx.send(peer, Answer { value: 0, identifier: 0 });

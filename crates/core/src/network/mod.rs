@@ -410,6 +410,12 @@ impl Network {
             return;
         }
         self.by_service.insert(service, IndexSet::new());
+        // What was still to be told was for one that is gone; this one is told of all that are there.
+        self.events.retain(|event| match event {
+            NetworkEvent::Added { service: other, .. } | NetworkEvent::Removed { service: other, .. } => {
+                *other != service
+            }
+        });
         let known: Vec<Mid> =
             self.peers.values().filter(|record| record.services.contains(&service)).map(PeerRecord::mid).collect();
         for mid in known {
