@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 
 use ipv8_core::{
-    Limits, Network, PeerRecord, Time,
+    Community, Context, Limits, Network, Node, NodeConfig, Peer, PeerRecord, Routes, Time,
     crypto::{Curve, Mid, PrivateKey, PublicKey},
     network::Addresses,
     wire::CommunityId,
@@ -135,6 +135,66 @@ fn services_of_strangers_count_once_they_are_verified() {
     assert_eq!(network.services_of(&key(1).mid()), [OTHER]);
     add(&mut network, 1);
     assert_eq!(network.count_serving(OTHER), 1);
+}
+
+/// A community that counts whom it was told of.
+#[derive(Default)]
+struct Counting {
+    peers: Vec<Mid>,
+}
+
+impl Community for Counting {
+    const ID: CommunityId = OURS;
+
+    fn routes(_: &mut Routes<Self>) {}
+
+    fn peer_added(&mut self, _: &mut Context<'_>, peer: &Peer) {
+        self.peers.push(peer.mid());
+    }
+}
+
+/// Something else that shares the node's peers.
+struct Quiet;
+
+impl Community for Quiet {
+    const ID: CommunityId = OTHER;
+
+    fn routes(_: &mut Routes<Self>) {}
+}
+
+fn node() -> Node {
+    let key = PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([99; 32])).unwrap();
+    Node::new(NodeConfig::new(key, [99; 32]))
+}
+
+#[test]
+fn a_community_that_is_served_finds_room_among_those_of_a_peer() {
+    let node = node();
+    let counting = node.load(Counting::default()).unwrap();
+    let flood: Vec<_> = (100..200).map(|n| CommunityId([n; 20])).collect();
+    counting
+        .with(|_, cx| {
+            let network = cx.network_mut();
+            network.add_verified(&record(1));
+            network.discover_services(&key(1).mid(), &flood);
+            assert_eq!(network.services_of(&key(1).mid()).len(), Limits::default().services_per_peer);
+            network.discover_services(&key(1).mid(), &[OURS]);
+            assert_eq!(network.services_of(&key(1).mid()).len(), Limits::default().services_per_peer);
+        })
+        .unwrap();
+    assert_eq!(counting.with(|counting, cx| (counting.peers.len(), cx.peer_count())), Ok((1, 1)));
+}
+
+#[test]
+fn a_community_is_told_once_of_peers_that_were_known_before_it() {
+    let node = node();
+    let quiet = node.load(Quiet).unwrap();
+    quiet.with(|_, cx| add(cx.network_mut(), 1)).unwrap();
+    for _ in 0..2 {
+        let counting = node.load(Counting::default()).unwrap();
+        assert_eq!(counting.with(|counting, _| counting.peers.clone()), Ok(vec![key(1).mid()]));
+        node.unload(&counting).unwrap();
+    }
 }
 
 #[derive(Clone, Debug)]

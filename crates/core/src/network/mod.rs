@@ -33,7 +33,8 @@ pub struct Limits {
     pub addresses: usize,
     /// Peers that told their communities but are not verified. The one not heard of for longest makes room.
     pub strangers: usize,
-    /// Communities that are remembered for each peer. Further ones are ignored.
+    /// Communities that are remembered for each peer, those that this node serves before others. Further ones are
+    /// ignored.
     pub services_per_peer: usize,
     /// Addresses that never become peers. Further ones are ignored.
     pub blacklist: usize,
@@ -310,12 +311,20 @@ impl Network {
         };
         let mut new: SmallVec<[CommunityId; 2]> = SmallVec::new();
         for service in services {
-            // Those that this node serves itself always find room.
-            let room = record.services.len() < limit || self.by_service.contains_key(service);
-            if room && !record.services.contains(service) {
-                record.services.push(*service);
-                new.push(*service);
+            if record.services.contains(service) {
+                continue;
             }
+            if record.services.len() >= limit {
+                // One that this node serves takes the place of one that it does not.
+                let served = |other: &CommunityId| self.by_service.contains_key(other);
+                let foreign = record.services.iter().position(|other| !served(other));
+                match foreign.filter(|_| served(service)) {
+                    Some(foreign) => drop(record.services.swap_remove(foreign)),
+                    None => continue,
+                }
+            }
+            record.services.push(*service);
+            new.push(*service);
         }
         for service in new {
             self.joined(*mid, service);
