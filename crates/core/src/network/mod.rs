@@ -33,7 +33,7 @@ pub struct Limits {
     pub addresses: usize,
     /// Peers that told their communities but are not verified. The one not heard of for longest makes room.
     pub strangers: usize,
-    /// Communities that are remembered for each peer. Further ones are ignored.
+    /// Communities that are remembered for each peer. Further ones are ignored, unless this node serves them itself.
     pub services_per_peer: usize,
     /// Addresses that never become peers. Further ones are ignored.
     pub blacklist: usize,

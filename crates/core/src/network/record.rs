@@ -132,7 +132,8 @@ impl PeerRecord {
         self.last_response
     }
 
-    /// The communities that the peer is known to serve, at most [`Limits::services_per_peer`](super::Limits).
+    /// The communities that the peer is known to serve: at most [`Limits::services_per_peer`](super::Limits), and those
+    /// that this node serves itself.
     #[must_use]
     pub fn services(&self) -> &[CommunityId] {
         &self.services
