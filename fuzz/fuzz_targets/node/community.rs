@@ -54,7 +54,7 @@ pub(crate) const RAW: u8 = 7;
 
 #[derive(Default)]
 pub(crate) struct User {
-    /// Peers that were there or came, and did not go again.
+    /// Peers that came, or were there when it was loaded, and did not go again.
     pub(crate) joined: usize,
 }
 
