@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::{messages::NO_ADDRESS, network::Addresses};
+use crate::{
+    messages::{NO_ADDRESS, old_style},
+    network::Addresses,
+};
 
 /// What a driver tells the node of its sockets and its machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,11 +52,11 @@ impl OwnAddresses {
 
     /// An old-style message has room for IPv4 only.
     pub(crate) fn lan_v4(&self) -> SocketAddrV4 {
-        v4(self.lan())
+        old_style(self.lan())
     }
 
     pub(crate) fn wan_v4(&self) -> SocketAddrV4 {
-        v4(self.wan)
+        old_style(self.wan)
     }
 
     /// The address that we name in new-style messages: IPv6 before IPv4, as seen by others or else as bound.
@@ -122,13 +125,6 @@ impl OwnAddresses {
             self.wan = address;
         }
         self.seen.set(address);
-    }
-}
-
-fn v4(address: SocketAddr) -> SocketAddrV4 {
-    match address {
-        SocketAddr::V4(v4) => v4,
-        SocketAddr::V6(_) => NO_ADDRESS,
     }
 }
 

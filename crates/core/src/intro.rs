@@ -3,7 +3,7 @@
 //! A walker asks a peer for an introduction; the peer asks a third one to open its NAT for the walker (puncture request)
 //! and tells the walker where the third one is; the third one sends a puncture, and the walker walks to it.
 
-use std::net::{SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 
 use ipv8_wire::CommunityId;
 use rand::RngExt;
@@ -13,7 +13,7 @@ use crate::{
     context::{Context, Received},
     messages::{
         Flags, Introduced, Introduction, IntroductionRequest, IntroductionResponse, NO_ADDRESS, NewIntroductionRequest,
-        NewIntroductionResponse, NewPuncture, NewPunctureRequest, Puncture, PunctureRequest,
+        NewIntroductionResponse, NewPuncture, NewPunctureRequest, Puncture, PunctureRequest, old_style,
     },
     network::{Addresses, PeerRecord},
     outbox::{self, SendError},
@@ -212,11 +212,11 @@ impl Context<'_> {
         } else {
             let limit_reached = matches!(self.overlay.max_peers, MaxPeers::Limit(limit) if limit <= self.peer_count());
             let response = IntroductionResponse {
-                destination_address: v4(to),
+                destination_address: old_style(to),
                 source_lan_address: self.state.own.lan_v4(),
                 source_wan_address: self.state.own.wan_v4(),
-                lan_introduction_address: v4(lan),
-                wan_introduction_address: v4(wan),
+                lan_introduction_address: old_style(lan),
+                wan_introduction_address: old_style(wan),
                 flags: Flags::old_response(introduced_new_style, limit_reached),
                 identifier,
                 extra_bytes,
@@ -339,8 +339,11 @@ impl Context<'_> {
                 NewPuncture { source_lan_address: self.state.own.lan(), source_wan_address: wan, identifier };
             self.write_as(community, global_time, &puncture)
         } else {
-            let puncture =
-                Puncture { source_lan_address: self.state.own.lan_v4(), source_wan_address: v4(wan), identifier };
+            let puncture = Puncture {
+                source_lan_address: self.state.own.lan_v4(),
+                source_wan_address: old_style(wan),
+                identifier,
+            };
             self.write_as(community, global_time, &puncture)
         }
     }
@@ -411,12 +414,5 @@ impl Context<'_> {
     /// Asks all bootstrappers for first peers.
     pub fn bootstrap(&mut self) {
         self.with_bootstrappers(|bootstrapper, cx| bootstrapper.bootstrap(cx));
-    }
-}
-
-fn v4(address: SocketAddr) -> SocketAddrV4 {
-    match address {
-        SocketAddr::V4(v4) => v4,
-        SocketAddr::V6(_) => NO_ADDRESS,
     }
 }

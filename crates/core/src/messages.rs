@@ -10,6 +10,18 @@ use ipv8_wire::{Message, ReadError, Reader, Wire, WriteError, Writer};
 /// No address: what is sent where none is known.
 pub const NO_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 0);
 
+/// An address as old-style messages name it: they have room for IPv4 only.
+#[must_use]
+pub fn old_style(address: SocketAddr) -> SocketAddrV4 {
+    match address {
+        SocketAddr::V4(v4) => v4,
+        SocketAddr::V6(_) => NO_ADDRESS,
+    }
+}
+
+/// The ids that the node itself answers; a community takes their place with [`Routes::replace`](crate::Routes::replace).
+pub const BASE: [u8; 8] = [231, 232, 233, 234, 245, 246, 249, 250];
+
 /// Message ids that earlier generations of the protocol used; they are dropped, and no community may use them.
 pub const DEPRECATED: [u8; 17] = [235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 247, 248, 251, 252, 253, 254, 255];
 

@@ -7,7 +7,7 @@ use ipv8_wire::{Auth, Identified, Message, Payload, ReadError, Signed, Unsigned}
 use crate::{
     community::{Community, short_type_name},
     context::{Context, Received},
-    messages::DEPRECATED,
+    messages::{BASE, DEPRECATED},
     peer::Peer,
     schedule::{CallbackFn, Schedule},
 };
@@ -153,11 +153,14 @@ impl<C: Community> Routes<C> {
         R: Outcome,
         F: Fn(&mut C, &mut Context<'_>, &SenderOf<M>, M) -> R + Send + Sync + 'static,
     {
-        self.table.remove(M::ID);
+        // A handler of the community's own is none of the node's: two of those stay an error.
+        if BASE.contains(&M::ID) {
+            self.table.remove(M::ID);
+        }
         self.on(handler)
     }
 
-    /// The same for a message that borrows from the packet: nothing is copied. Name the message:
+    /// As [`Routes::on`], for a message that borrows from the packet: nothing is copied. Name the message:
     /// `r.on_borrowed::<Blob, _, _>(Self::on_blob)`.
     pub fn on_borrowed<M, R, F>(&mut self, handler: F) -> &mut Self
     where

@@ -338,3 +338,21 @@ fn any_prefix_falls_back_to_the_one_before_when_the_last_is_unloaded() {
     hand_in(&node, &shout(CommunityId([6; 20]), 3));
     assert_eq!(node.stats().dropped(DropReason::Prefix), 1);
 }
+
+/// Tries to hide its first handler behind a second one.
+struct Hidden;
+
+impl Community for Hidden {
+    const ID: CommunityId = community_id!("aaaa000000000000000000000000000000000009");
+
+    fn routes(r: &mut Routes<Self>) {
+        r.on(|_: &mut Self, _: &mut Context<'_>, _: &SocketAddr, _: Shout| ());
+        r.replace(|_: &mut Self, _: &mut Context<'_>, _: &SocketAddr, _: Shout| ());
+    }
+}
+
+#[test]
+fn replacing_takes_the_place_of_the_nodes_own_handlers_only() {
+    let error = node().load(Hidden).unwrap_err();
+    assert!(matches!(error, LoadError::Routes(RouteError::Duplicate { id: 3, .. })), "{error}");
+}

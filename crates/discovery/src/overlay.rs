@@ -1,14 +1,10 @@
 //! The DiscoveryCommunity: peers tell each other which communities they are in.
 
-use std::{
-    collections::BTreeMap,
-    net::{SocketAddr, SocketAddrV4},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use ipv8_core::{
     Community, Context, DropReason, Peer, PeerRecord, Routes, SendError, Time, handlers,
-    messages::{Flags, Introduced, NO_ADDRESS},
+    messages::{Flags, Introduced, old_style},
     network::Addresses,
 };
 use ipv8_crypto::{Mid, PrivateKey};
@@ -154,8 +150,8 @@ fn similarity_request(
     let global_time = cx.claim_global_time();
     let request = SimilarityRequest {
         identifier: sixteen_bits(global_time),
-        lan_address: v4(cx.lan()),
-        wan_address: v4(cx.wan()),
+        lan_address: old_style(cx.lan()),
+        wan_address: old_style(cx.wan()),
         flags: Flags::default(),
         preference_list,
     };
@@ -195,12 +191,4 @@ fn log_refusal(sent: Result<(), SendError>) {
 /// What identifiers keep of a global time.
 fn sixteen_bits(global_time: u64) -> u16 {
     u16::try_from(global_time % 65_536).unwrap_or_default()
-}
-
-/// These messages have room for IPv4 only.
-fn v4(address: SocketAddr) -> SocketAddrV4 {
-    match address {
-        SocketAddr::V4(v4) => v4,
-        SocketAddr::V6(_) => NO_ADDRESS,
-    }
 }

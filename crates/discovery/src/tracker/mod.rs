@@ -9,7 +9,7 @@ use std::{
 
 use ipv8_core::{
     Community, Context, DropReason, Peer, Routes,
-    messages::{Flags, IntroductionRequest, IntroductionResponse, NO_ADDRESS, PunctureRequest},
+    messages::{Flags, IntroductionRequest, IntroductionResponse, NO_ADDRESS, PunctureRequest, old_style},
 };
 use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
@@ -171,8 +171,8 @@ fn answer(
     };
     let response = IntroductionResponse {
         destination_address: asker,
-        source_lan_address: v4(cx.lan()),
-        source_wan_address: v4(cx.wan()),
+        source_lan_address: old_style(cx.lan()),
+        source_wan_address: old_style(cx.wan()),
         lan_introduction_address: lan,
         wan_introduction_address: wan,
         flags: Flags::old_response(false, false),
@@ -182,11 +182,4 @@ fn answer(
     let packet = cx.pack_as(community, cx.private_key(), Some(global_time), &response)?;
     cx.send_packet(asker.into(), packet);
     Ok(())
-}
-
-fn v4(address: SocketAddr) -> SocketAddrV4 {
-    match address {
-        SocketAddr::V4(v4) => v4,
-        SocketAddr::V6(_) => NO_ADDRESS,
-    }
 }
