@@ -10,10 +10,14 @@ use ipv8_crypto::{Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
+    admission::Budget,
     community::OverlayId,
+    hardening::Hardening,
     messages::DEPRECATED,
+    network::Network,
     routes::{Kind, RouteTable},
     stats::DropReason,
+    time::Time,
 };
 
 /// Parsed keys that are kept, by the bytes in which they came.
@@ -46,16 +50,31 @@ pub(crate) struct Accepted<'a> {
     pub(crate) signature: &'a [u8],
 }
 
+/// What decides whether a signature is worth checking.
+pub(crate) struct Gate<'a> {
+    pub(crate) hardening: &'a Hardening,
+    /// Where the peers are whose messages are not those of strangers.
+    pub(crate) network: &'a Network,
+    pub(crate) now: Time,
+}
+
 /// Reads headers, keeps keys and has signatures checked.
 pub(crate) struct Inbound {
     keys: LruCache<Box<[u8]>, SenderKey>,
+    budget: Option<Budget>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
 
 impl Inbound {
-    pub(crate) fn new(verifier: Box<dyn Verifier>) -> Self {
-        Self { keys: LruCache::new(CACHED_KEYS), verifier, verdicts: Vec::new() }
+    pub(crate) fn new(verifier: Box<dyn Verifier>, hardening: &Hardening) -> Self {
+        let budget = hardening.admission.map(Budget::new);
+        Self { keys: LruCache::new(CACHED_KEYS), budget, verifier, verdicts: Vec::new() }
+    }
+
+    /// Hosts and peers whose budget is remembered.
+    pub(crate) fn budgets(&self) -> (usize, usize) {
+        self.budget.as_ref().map_or((0, 0), Budget::len)
     }
 
     /// Reads the header of a packet for a community with these routes.
@@ -65,6 +84,7 @@ impl Inbound {
         routes: &RouteTable,
         source: SocketAddr,
         datagram: &'a [u8],
+        gate: &Gate<'_>,
     ) -> Result<Accepted<'a>, DropReason> {
         let id = *datagram.get(PREFIX_LEN).ok_or(DropReason::NoMessageId)?;
         let Some(route) = routes.get(id) else {
@@ -96,6 +116,12 @@ impl Inbound {
             if length > LONGEST_KEY {
                 return Err(DropReason::PublicKey);
             }
+            let payer = match &mut self.budget {
+                Some(budget) => Some(
+                    budget.admit(gate.network.peer_at(source, key), source, gate.now).ok_or(DropReason::Admission)?,
+                ),
+                None => None,
+            };
             let sender = match self.keys.get(key) {
                 Some(known) => known.clone(),
                 None => {
@@ -103,10 +129,16 @@ impl Inbound {
                     read_key(key)?
                 }
             };
+            if !gate.hardening.takes_curve_of(&sender.key) {
+                return Err(DropReason::Admission);
+            }
             let signature_len = sender.key.signature_len();
             // The signature is cut off first, so that a packet without room for it is one of bad format.
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
             let (rest, signature) = body.remaining().split_at_checked(end).ok_or(DropReason::Format)?;
+            if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
+                budget.charge(payer, &sender.key);
+            }
             accepted.signature = signature;
             accepted.signed_part = datagram.get(..datagram.len() - signature_len).unwrap_or_default();
             accepted.sender = Some(sender);

@@ -18,6 +18,7 @@ pub mod bootstrap;
 pub mod community;
 pub mod context;
 pub mod handle;
+pub mod hardening;
 pub mod messages;
 pub mod network;
 pub mod node;
@@ -29,14 +30,18 @@ pub mod stats;
 pub mod strategy;
 
 mod addresses;
+mod admission;
+mod asked;
 mod inbound;
 mod intro;
+mod limits;
 mod outbox;
 mod peer;
 mod state;
 mod tasks;
 mod time;
 mod timers;
+mod votes;
 
 pub use ipv8_crypto as crypto;
 pub use ipv8_wire as wire;
@@ -47,6 +52,7 @@ pub use self::{
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
+    hardening::{DefenceTables, Hardening},
     network::{Limits, Network, PeerRecord},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},

@@ -19,6 +19,7 @@ use crate::{
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
     handle::{Handle, HandleError},
+    hardening::{DefenceTables, Hardening},
     inbound::Inbound,
     intro,
     network::{Limits, Network},
@@ -52,6 +53,8 @@ pub struct NodeConfig {
     pub verifier: Box<dyn Verifier>,
     /// How large the tables of peers may become.
     pub limits: Limits,
+    /// How much the node trusts what it is told.
+    pub hardening: Hardening,
     /// The time in which every strategy takes one step.
     pub tick: Duration,
 }
@@ -67,6 +70,7 @@ impl NodeConfig {
             clock: None,
             verifier: Box::new(Sequential),
             limits: Limits::default(),
+            hardening: Hardening::default(),
             tick: DEFAULT_TICK,
         }
     }
@@ -153,8 +157,9 @@ impl Node {
             state: ReentrantMutex::new(RefCell::new(State::new(Parts {
                 rng: StdRng::from_seed(config.seed),
                 unix_origin: config.unix_origin,
-                network: Network::new(config.limits),
-                inbound: Inbound::new(config.verifier),
+                network: Network::hardened(config.limits, &config.hardening),
+                inbound: Inbound::new(config.verifier, &config.hardening),
+                hardening: config.hardening,
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),
@@ -189,6 +194,7 @@ impl Node {
                     return Err(LoadError::Loaded { id, name: C::name(), loaded });
                 }
                 let own_mid = key.mid();
+                let own_network = own_network.then(|| Network::serving_only(id, &state.hardening));
                 let overlay = state.insert_overlay(|overlay| OverlayState {
                     id: overlay,
                     community_id: id,
@@ -197,7 +203,7 @@ impl Node {
                     type_id: std::any::TypeId::of::<C>(),
                     key,
                     max_peers,
-                    own_network: own_network.then(|| Network::serving_only(id)),
+                    own_network,
                     routes: Arc::new(table),
                     community: Some(Box::new(community)),
                     bootstrappers: Vec::new(),
@@ -206,6 +212,7 @@ impl Node {
                     names: std::collections::HashMap::new(),
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
+                    asked: crate::asked::Asked::default(),
                 });
                 if any_prefix {
                     state.catch_all.push(overlay);
@@ -399,6 +406,12 @@ impl Node {
     /// Looks at the graph that communities share.
     pub fn network<R>(&self, look: impl FnOnce(&Network) -> R) -> Option<R> {
         self.shared.with(|state| look(&state.network))
+    }
+
+    /// How full the tables are that the node keeps for its defence ([`Hardening`]).
+    #[must_use]
+    pub fn defence_tables(&self) -> DefenceTables {
+        self.shared.with(|state| state.defence_tables()).unwrap_or_default()
     }
 
     /// Tasks and requests that are under way.

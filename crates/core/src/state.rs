@@ -15,10 +15,13 @@ use rand::rngs::StdRng;
 
 use crate::{
     addresses::OwnAddresses,
+    asked::Asked,
     bootstrap::{Bootstrapper, Resolve},
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
-    inbound::{Accepted, Inbound},
+    hardening::{DefenceTables, Hardening},
+    inbound::{Accepted, Gate, Inbound},
+    limits::Punctures,
     network::{Network, NetworkEvent},
     node::Shared,
     outbox::Outbox,
@@ -60,6 +63,7 @@ pub(crate) struct OverlayState {
     pub(crate) names: HashMap<Arc<str>, TaskRef>,
     pub(crate) request_extra: Vec<u8>,
     pub(crate) response_extra: Vec<u8>,
+    pub(crate) asked: Asked,
 }
 
 /// A place for an overlay; places are used again, with another generation.
@@ -76,6 +80,8 @@ pub(crate) struct State {
     pub(crate) rng: StdRng,
     pub(crate) network: Network,
     pub(crate) own: OwnAddresses,
+    pub(crate) hardening: Hardening,
+    pub(crate) punctures: Punctures,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
     pub(crate) walkers: Walkers,
@@ -101,6 +107,7 @@ pub(crate) struct Parts {
     pub(crate) unix_origin: Duration,
     pub(crate) network: Network,
     pub(crate) inbound: Inbound,
+    pub(crate) hardening: Hardening,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) shared: Weak<Shared>,
@@ -114,6 +121,8 @@ impl State {
             rng: parts.rng,
             network: parts.network,
             own: OwnAddresses::default(),
+            hardening: parts.hardening,
+            punctures: Punctures::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
             walkers: parts.walkers,
@@ -300,6 +309,19 @@ impl State {
         }
     }
 
+    /// How full the tables of the defence are.
+    pub(crate) fn defence_tables(&self) -> DefenceTables {
+        let (hosts, peers) = self.inbound.budgets();
+        let (votes, puncture_targets) = (self.own.votes(), self.punctures.len());
+        let mut tables = DefenceTables { votes, puncture_targets, hosts, peers, ..DefenceTables::default() };
+        for overlay in self.places.iter().filter_map(|place| place.overlay.as_ref()) {
+            let (asked, moves) = overlay.asked.len();
+            tables.asked += asked;
+            tables.moves += moves;
+        }
+        tables
+    }
+
     // --- the way in --------------------------------------------------------------------------------------------
 
     /// Takes in a batch of datagrams, in order.
@@ -327,12 +349,14 @@ impl State {
         let others = self.catch_all.last().filter(|_| prefix.starts_with(&[0, VERSION]));
         let id = *self.by_prefix.get(prefix).or(others).ok_or(DropReason::Prefix)?;
         let now = self.now;
-        let overlay = self.place(id).and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
+        let place = usize::try_from(id.index).ok().and_then(|index| self.places.get_mut(index));
+        let overlay = place.and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
         if let Some(network) = &mut overlay.own_network {
             network.heard(source, now);
         }
-        let routes = overlay.routes.clone();
-        self.inbound.accept(id, &routes, source, datagram)
+        let network = overlay.own_network.as_ref().unwrap_or(&self.network);
+        let gate = Gate { hardening: &self.hardening, network, now };
+        self.inbound.accept(id, &overlay.routes, source, datagram, &gate)
     }
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {

@@ -28,11 +28,16 @@ pub enum DropReason {
     NoAddress,
     /// A message of ours cannot be written: it is too large for a datagram or for one of its own length fields.
     TooLarge,
+    /// Somebody asks for more than is done for anybody ([`Hardening::punctures`](crate::Hardening)).
+    RateLimited,
+    /// Checking its signature would cost more than its source may have ([`Hardening::admission`](crate::Hardening)), or
+    /// its curve is none of those that are taken.
+    Admission,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Prefix,
         Self::NoMessageId,
         Self::UnknownMessage,
@@ -45,6 +50,8 @@ impl DropReason {
         Self::QueueFull,
         Self::NoAddress,
         Self::TooLarge,
+        Self::RateLimited,
+        Self::Admission,
     ];
 
     /// The reason in words, as in logs.
@@ -63,6 +70,8 @@ impl DropReason {
             Self::QueueFull => "queue full",
             Self::NoAddress => "no address",
             Self::TooLarge => "too large",
+            Self::RateLimited => "rate limited",
+            Self::Admission => "admission",
         }
     }
 }
