@@ -321,7 +321,7 @@ impl Context<'_> {
         let claimed = asker.address();
         let known = self.network().get(&asker.mid()).filter(|_| self.state.hardening.challenge_moves);
         match known.map(PeerRecord::addresses) {
-            Some(addresses) if !addresses.contains(claimed) => addresses.preferred().unwrap_or(claimed),
+            Some(addresses) if !addresses.was_at(claimed) => addresses.preferred().unwrap_or(claimed),
             _ => claimed,
         }
     }

@@ -278,14 +278,15 @@ impl Network {
     /// Notes that the owner of a verified key signed a packet that came from this address: if we know the peer, it is
     /// there now, unless moves have to be proven ([`Hardening::challenge_moves`]).
     pub(crate) fn seen_at(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
-        if self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
+        let claimed = self.peers.get(mid)?.addresses.contains(address);
+        if claimed || self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
     }
 
     /// Notes that a peer is at this address: it answered a question that was sent there.
     pub(crate) fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
         let crowded = self.is_crowded(address);
         let record = self.peers.get_mut(mid)?;
-        if !record.addresses.contains(address) && !crowded {
+        if !record.addresses.was_at(address) && !crowded {
             let before = record.addresses;
             record.addresses.set(address);
             self.reindex(mid, before);
