@@ -13,6 +13,7 @@
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`] | how peers are looked for |
+//! | [`stats`] | what is counted, for each overlay and message |
 
 pub mod bootstrap;
 pub mod community;
@@ -60,7 +61,7 @@ pub use self::{
     request::RequestError,
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
-    stats::{DropReason, Stats},
+    stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
     strategy::{Strategy, Target},
     tasks::TaskId,
     time::Time,

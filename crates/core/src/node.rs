@@ -26,7 +26,7 @@ use crate::{
     outbox::Transmit,
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
-    stats::Stats,
+    stats::{self, DriverCounters, Stats, StatsReport, Traffic},
     strategy::{DEFAULT_TICK, Walkers},
     tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
@@ -107,6 +107,7 @@ pub(crate) struct Shared {
     tasks: Arc<Tasks>,
     pub(crate) driver: Arc<DriverWaker>,
     clock: Option<Clock>,
+    counters: DriverCounters,
 }
 
 impl Shared {
@@ -163,10 +164,12 @@ impl Node {
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),
+                clock: config.clock.clone(),
             }))),
             tasks,
             driver,
             clock: config.clock,
+            counters: DriverCounters::default(),
         });
         Self { shared, key: config.key }
     }
@@ -213,6 +216,7 @@ impl Node {
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
                     asked: crate::asked::Asked::default(),
+                    traffic: Traffic::default(),
                 });
                 if any_prefix {
                     state.catch_all.push(overlay);
@@ -329,11 +333,8 @@ impl Node {
         for _ in 0..ROUNDS_PER_TURN {
             shared.with(State::run_timers);
             if shared.tasks.has_work() {
-                let panics = shared.tasks.run(&mut budget, &mut ended);
-                shared.with(|state| {
-                    state.stats.panics += u64::try_from(panics).unwrap_or(u64::MAX);
-                    state.tasks_ended(&ended);
-                });
+                shared.tasks.run(&mut budget, &mut ended);
+                shared.with(|state| state.tasks_ended(&ended));
                 ended.clear();
             }
             shared.with(|state| state.run_hooks());
@@ -395,12 +396,26 @@ impl Node {
         self.shared.with(|state| state.timers.next())?
     }
 
+    /// Where the driver writes what it counts itself, for [`Node::report`].
+    #[must_use]
+    pub fn driver_counters(&self) -> &DriverCounters {
+        &self.shared.counters
+    }
+
     // --- looking in --------------------------------------------------------------------------------------------
 
     /// What the node counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.with(|state| state.stats.clone()).unwrap_or_default()
+    }
+
+    /// All numbers of the node: its totals, those of each overlay and message, the lengths of its queues, and what the
+    /// driver counted. `println!("{}", node.report())` prints a table. Empty inside a handler.
+    #[must_use]
+    pub fn report(&self) -> StatsReport {
+        let parts = stats::Parts { tasks: self.shared.tasks.len(), driver: self.shared.counters.read() };
+        self.shared.with(|state| state.report(parts)).unwrap_or_default()
     }
 
     /// Looks at the graph that communities share.

@@ -4,6 +4,7 @@ mod send;
 mod tasks;
 
 use std::{
+    cell::Cell,
     net::SocketAddr,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
@@ -28,6 +29,8 @@ use crate::{
 /// A message on its way to a handler.
 pub struct Received<'a> {
     pub(crate) packet: &'a Accepted<'a>,
+    /// The handler dropped it after all.
+    pub(crate) dropped: Cell<bool>,
 }
 
 impl Received<'_> {
@@ -295,6 +298,7 @@ impl Context<'_> {
             let outcome = catch_unwind(AssertUnwindSafe(|| call(bootstrapper.as_mut(), self)));
             if let Err(panic) = outcome {
                 self.state.stats.panics += 1;
+                self.overlay.traffic.panicked(None);
                 let (name, panic) = (bootstrapper.name(), panic_text(&*panic));
                 tracing::error!(bootstrapper = name, panic, "a bootstrapper panicked; the node goes on");
             }
