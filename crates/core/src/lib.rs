@@ -14,8 +14,10 @@
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`] | how peers are looked for |
 //! | [`stats`] | what is counted, for each overlay and message |
+//! | [`catalog`], [`settings`] | both by name, from a configuration |
 
 pub mod bootstrap;
+pub mod catalog;
 pub mod community;
 pub mod context;
 pub mod handle;
@@ -27,6 +29,7 @@ pub mod request;
 #[macro_use]
 pub mod routes;
 pub mod schedule;
+pub mod settings;
 pub mod stats;
 pub mod strategy;
 
@@ -50,6 +53,7 @@ pub use ipv8_wire as wire;
 pub use self::{
     addresses::Interfaces,
     bootstrap::{Bootstrapper, Resolve},
+    catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
@@ -61,8 +65,9 @@ pub use self::{
     request::RequestError,
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
+    settings::{Settings, SettingsError, Value},
     stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
-    strategy::{Strategy, Target},
+    strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,
 };
