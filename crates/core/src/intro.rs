@@ -390,6 +390,7 @@ impl Context<'_> {
 
     fn request_introduction_at(&mut self, address: SocketAddr, new_style: bool) {
         let community = self.overlay.community_id;
+        self.network_mut().walked(address, community);
         match self.write_introduction_request(community, address, new_style) {
             Ok(unsigned) => self.send_unsigned(address, unsigned),
             Err(error) => self.refuse(&error),

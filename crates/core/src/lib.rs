@@ -47,7 +47,7 @@ pub use self::{
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
-    network::{Limits, Network, PeerRecord},
+    network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,

@@ -5,6 +5,8 @@
 //! save that every table is bounded ([`Limits`]) where the reference's grow without end.
 
 mod record;
+mod remembered;
+mod saved;
 mod snapshot;
 
 use std::{
@@ -20,7 +22,11 @@ use ipv8_wire::CommunityId;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
-pub use self::record::{Addresses, PeerRecord};
+use self::remembered::Remembered;
+pub use self::{
+    record::{Addresses, PeerRecord},
+    saved::PeersError,
+};
 use crate::{peer::Peer, time::Time};
 
 /// How large the tables of a [`Network`] may become.
@@ -92,6 +98,8 @@ pub struct Network {
     by_service: HashMap<CommunityId, IndexSet<Mid>>,
     strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
     known: LinkedHashMap<SocketAddr, Known>,
+    /// Peers of an earlier run.
+    remembered: Remembered,
     blacklist: HashSet<SocketAddr>,
     blacklisted_mids: HashSet<Mid>,
     events: Vec<NetworkEvent>,
@@ -115,6 +123,7 @@ impl Network {
             by_service: HashMap::new(),
             strangers: LruCache::new(limits.strangers),
             known: LinkedHashMap::new(),
+            remembered: Remembered::default(),
             blacklist: HashSet::new(),
             blacklisted_mids: HashSet::new(),
             events: Vec::new(),
@@ -203,24 +212,26 @@ impl Network {
 
     /// The addresses to walk to for a community: those where none of its peers is known, and which were introduced
     /// through this community or by a peer that serves it, or come from a snapshot. In the order in which they became
-    /// known.
+    /// known, those of peers that were [loaded](crate::Node::load_peers) at the end.
     pub fn walkable(&self, service: CommunityId) -> impl Iterator<Item = SocketAddr> {
-        self.known.iter().filter_map(move |(address, known)| {
-            let serves = match known.introducer {
-                Some(mid) => known.service == Some(service) || self.services_of(&mid).contains(&service),
-                None => known.service.is_none_or(|known| known == service),
-            };
-            let taken = || {
-                self.at(*address).any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
-            };
-            (serves && !taken()).then_some(*address)
+        let serves = move |known: &Known| match known.introducer {
+            Some(mid) => known.service == Some(service) || self.services_of(&mid).contains(&service),
+            None => known.service.is_none_or(|known| known == service),
+        };
+        let introduced = self.known.iter().filter(move |(_, known)| serves(known)).map(|(address, _)| *address);
+        let remembered = self.candidates(service).filter(move |address| !self.known.get(address).is_some_and(serves));
+        introduced.chain(remembered).filter(move |address| {
+            !self.at(*address).any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
         })
     }
 
     /// Whether the address is known to understand new-style introductions.
     #[must_use]
     pub fn is_new_style(&self, address: SocketAddr) -> bool {
-        self.known.get(&address).is_some_and(|known| known.new_style)
+        match self.known.get(&address) {
+            Some(known) => known.new_style,
+            None => self.candidate_is_new_style(address),
+        }
     }
 
     /// Whether this address may not become a peer's.
@@ -370,6 +381,7 @@ impl Network {
         for mid in there {
             self.remove(&mid);
         }
+        self.candidate_is_silent(address);
     }
 
     /// Forgets a peer and its addresses; false if it was not known.
