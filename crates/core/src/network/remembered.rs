@@ -91,25 +91,26 @@ impl Network {
     ///
     /// [`Time::ZERO`]: crate::Time::ZERO
     pub(crate) fn to_save(&self, unix: Duration, now: Duration) -> impl Iterator<Item = SavedPeer> {
-        let verified = self.peers.values().filter(|record| record.addresses.iter().next().is_some()).map(move |record| {
-            let heard = record.last_response.unwrap_or(record.created);
-            let mut services = record.services.clone();
-            // What it served before, and was not asked for in vain.
-            let before = self.remembered.peers.get(&record.mid()).filter(|candidate| !candidate.silent);
-            for service in before.into_iter().flat_map(|candidate| &candidate.saved.services) {
-                let walked = before.is_some_and(|candidate| !candidate.may_be_walked_to(*service));
-                if !walked && !services.contains(service) && services.len() < self.limits.services_per_peer {
-                    services.push(*service);
+        let verified =
+            self.peers.values().filter(|record| record.addresses.iter().next().is_some()).map(move |record| {
+                let heard = record.last_response.unwrap_or(record.created);
+                let mut services = record.services.clone();
+                // What it served before, and was not asked for in vain.
+                let before = self.remembered.peers.get(&record.mid()).filter(|candidate| !candidate.silent);
+                for service in before.into_iter().flat_map(|candidate| &candidate.saved.services) {
+                    let walked = before.is_some_and(|candidate| !candidate.may_be_walked_to(*service));
+                    if !walked && !services.contains(service) && services.len() < self.limits.services_per_peer {
+                        services.push(*service);
+                    }
                 }
-            }
-            SavedPeer {
-                key: record.key.clone(),
-                addresses: record.addresses,
-                new_style: record.new_style,
-                heard: Some(unix + heard.since_origin()),
-                services,
-            }
-        });
+                SavedPeer {
+                    key: record.key.clone(),
+                    addresses: record.addresses,
+                    new_style: record.new_style,
+                    heard: Some(unix + heard.since_origin()),
+                    services,
+                }
+            });
         let candidates = self.remembered.peers.iter().filter(move |(mid, candidate)| {
             let age = candidate.saved.heard.map(|heard| now.saturating_sub(heard));
             let gone = candidate.silent && age.is_none_or(|age| age > FORGET_AFTER);
