@@ -19,6 +19,6 @@ pub use self::{
     beacon::{BEACON_LEN, beacon, beacon_community},
     bootstrap::{DEFAULT_TRACKERS, TrackerBootstrapper},
     overlay::{DISCOVERY_COMMUNITY, DiscoveryCommunity},
-    tracker::{Tracker, TrackerLimits},
+    tracker::{Listed, Tracker, TrackerLimits},
     walk::RandomWalk,
 };
