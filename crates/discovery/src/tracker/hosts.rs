@@ -38,6 +38,11 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Whether two addresses are of one host.
     pub(super) fn same(one: IpAddr, other: IpAddr) -> bool {
         Host::of(one) == Host::of(other)

@@ -108,7 +108,11 @@ impl List {
     }
 
     /// The members of the list from front to back.
-    pub(super) fn iter<'a>(&self, members: &'a Slab<Member>, chain: Chain) -> impl Iterator<Item = &'a Member> + use<'a> {
+    pub(super) fn iter<'a>(
+        &self,
+        members: &'a Slab<Member>,
+        chain: Chain,
+    ) -> impl Iterator<Item = &'a Member> + use<'a> {
         let mut next = self.front;
         std::iter::from_fn(move || {
             let member = members.get(next)?;

@@ -233,9 +233,12 @@ impl Members {
         let (number, community) = self.community(community)?;
         let mut lists = [(&[][..], None), (&[][..], None)];
         let mut others = 0;
-        for (((list, wanted), is_v6), entry) in community.families.iter().zip(families).zip([false, true]).zip(&mut lists) {
+        for (((list, wanted), is_v6), entry) in
+            community.families.iter().zip(families).zip([false, true]).zip(&mut lists)
+        {
             if wanted {
-                let own = self.find(number, asker, is_v6).and_then(|own| self.members.get(own)).map(|own| index(own.place));
+                let own =
+                    self.find(number, asker, is_v6).and_then(|own| self.members.get(own)).map(|own| index(own.place));
                 others += list.len() - usize::from(own.is_some());
                 *entry = (list, own);
             }
@@ -268,6 +271,17 @@ impl Members {
     fn find(&self, community: u32, mid: &Mid, is_v6: bool) -> Option<u32> {
         let same = |number: &u32| self.members.get(*number).is_some_and(|other| is(other, community, mid, is_v6));
         self.table.find(self.hash(community, mid, is_v6), same).copied()
+    }
+
+    /// Whether nothing of members that went is left.
+    #[cfg(test)]
+    pub(super) fn is_clean(&self) -> bool {
+        let lists = [self.quiet.front(), self.last_asked.front()];
+        self.table.is_empty()
+            && self.by_id.is_empty()
+            && self.ranks.is_empty()
+            && self.hosts.is_empty()
+            && lists == [None; 2]
     }
 
     // --- changing ----------------------------------------------------------------------------------------------

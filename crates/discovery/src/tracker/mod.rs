@@ -3,6 +3,8 @@
 mod hosts;
 mod lists;
 mod members;
+#[cfg(test)]
+mod model;
 
 use std::{
     net::{SocketAddr, SocketAddrV4},
@@ -54,13 +56,7 @@ impl Default for TrackerLimits {
     /// 100 peers (the reference's number) of 10,000 communities, but no more than 100,000 peers; 25 of one host in a
     /// community, and 1,000 of it in all.
     fn default() -> Self {
-        Self {
-            peers: 100,
-            communities: 10_000,
-            peers_in_all: 100_000,
-            peers_of_host: 1_000,
-            peers_of_host_in_one: 25,
-        }
+        Self { peers: 100, communities: 10_000, peers_in_all: 100_000, peers_of_host: 1_000, peers_of_host_in_one: 25 }
     }
 }
 
@@ -150,8 +146,7 @@ impl Tracker {
             return;
         }
         let mid = from.mid();
-        let other =
-            self.members.at_other_family(community, &mid, address).filter(|_| !is_old_style);
+        let other = self.members.at_other_family(community, &mid, address).filter(|_| !is_old_style);
         let asker = Asker { mid, community, address, other, is_old_style, request };
         let families = [asker.v4().is_some(), asker.v6().is_some()];
         let chosen = self.members.choose(cx.rng(), community, &asker.mid, families);
