@@ -10,6 +10,7 @@
 #![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
 
 mod builder;
+mod peer_file;
 mod service;
 
 /// Creating your first overlay, step by step.
@@ -29,5 +30,6 @@ pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, commun
 
 pub use self::{
     builder::{Builder, DEFAULT_PORT, StartError, builder},
+    peer_file::{LoadedPeers, PeerFile, PeerFileError},
     service::Service,
 };
