@@ -13,8 +13,10 @@
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`] | how peers are looked for |
+//! | [`catalog`], [`settings`] | both by name, from a configuration |
 
 pub mod bootstrap;
+pub mod catalog;
 pub mod community;
 pub mod context;
 pub mod handle;
@@ -25,6 +27,7 @@ pub mod request;
 #[macro_use]
 pub mod routes;
 pub mod schedule;
+pub mod settings;
 pub mod stats;
 pub mod strategy;
 
@@ -44,6 +47,7 @@ pub use ipv8_wire as wire;
 pub use self::{
     addresses::Interfaces,
     bootstrap::{Bootstrapper, Resolve},
+    catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
@@ -54,8 +58,9 @@ pub use self::{
     request::RequestError,
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
+    settings::{Settings, SettingsError, Value},
     stats::{DropReason, Stats},
-    strategy::{Strategy, Target},
+    strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,
 };

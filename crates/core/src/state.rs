@@ -26,7 +26,7 @@ use crate::{
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskKind, TaskRef},
     stats::{DropReason, Stats},
-    strategy::Walkers,
+    strategy::{Step, Walkers},
     tasks::{Ended, Tasks, panic_text},
     time::Time,
     timers::{Timer, Timers},
@@ -451,15 +451,33 @@ impl State {
     fn walk(&mut self) {
         self.walkers.disarm();
         if let Some(mut step) = self.walkers.begin() {
-            self.enter(step.overlay, None, |_, cx| {
-                if step.is_due(cx.peer_count()) {
-                    step.strategy.step(cx);
-                }
-            });
+            self.take_step(&mut step);
             self.walkers.end(step);
         }
         if self.walkers.arm() {
             self.timers.set(self.walkers.after(self.now), Timer::Walk);
+        }
+    }
+
+    /// Unlike a handler, a strategy is not part of its community, and finds it in its overlay.
+    fn take_step(&mut self, step: &mut Step) {
+        let Some(mut overlay) = self.place(step.overlay).and_then(|place| place.overlay.take()) else {
+            return;
+        };
+        let mut cx = Context { state: self, overlay: &mut overlay, received: None };
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            if step.is_due(cx.peer_count()) {
+                step.strategy.step(&mut cx);
+            }
+        }));
+        let community = overlay.name;
+        if let Some(place) = self.place(step.overlay) {
+            place.overlay = Some(overlay);
+        }
+        if let Err(panic) = outcome {
+            self.stats.panics += 1;
+            let (strategy, panic) = (step.name(), panic_text(&*panic));
+            tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
         }
     }
 

@@ -5,11 +5,13 @@
 //! | [`RandomWalk`] | walks to introduced addresses and asks for introductions |
 //! | [`TrackerBootstrapper`] | finds first peers through trackers |
 //! | [`DiscoveryCommunity`] | tells peers of other communities which ones we are in |
+//! | [`strategies`], [`bootstrappers`] | all of them by name, for configurations |
 //! | [`beacon()`] | what peers in one LAN find each other by |
 //! | [`Tracker`] | is one: introduces the peers of any community to each other |
 
 mod beacon;
 mod bootstrap;
+mod catalog;
 pub mod messages;
 mod overlay;
 mod tracker;
@@ -18,6 +20,7 @@ mod walk;
 pub use self::{
     beacon::{BEACON_LEN, beacon, beacon_community},
     bootstrap::{DEFAULT_TRACKERS, TrackerBootstrapper},
+    catalog::{bootstrappers, strategies},
     overlay::{DISCOVERY_COMMUNITY, DiscoveryCommunity},
     tracker::{Tracker, TrackerLimits},
     walk::RandomWalk,

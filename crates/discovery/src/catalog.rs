@@ -1,0 +1,123 @@
+//! The built-in strategies and bootstrappers by name, with the keys of their settings.
+//!
+//! Names and keys are those of the reference's configuration (`configuration.py`), so that its dictionaries can be taken
+//! as they are.
+
+use std::net::Ipv4Addr;
+
+use ipv8_core::{Bootstrapper, BootstrapperCatalog, Settings, SettingsError, StrategyCatalog, Value, catalog::Key};
+use ipv8_wire::Address;
+
+use crate::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
+
+/// The strategies that every community has; those of one community come on top
+/// ([`Community::available_strategies`](ipv8_core::Community::available_strategies)):
+///
+/// ```
+/// # use ipv8_core::Community;
+/// # use ipv8_discovery::DiscoveryCommunity;
+/// let all = ipv8_discovery::strategies().and(DiscoveryCommunity::available_strategies());
+/// let mut settings = ipv8_core::Settings::new([("timeout", 3.0.into())]);
+/// assert_eq!(all.make("RandomWalk", &mut settings).unwrap().name(), "RandomWalk");
+/// ```
+#[must_use]
+pub fn strategies() -> StrategyCatalog {
+    StrategyCatalog::new().with(
+        "RandomWalk",
+        "Walks to random addresses that peers introduced, and asks random peers for more.",
+        RANDOM_WALK,
+        |settings| {
+            let mut walk = RandomWalk::default();
+            if let Some(timeout) = settings.take_duration("timeout") {
+                walk = walk.timeout(timeout);
+            }
+            if let Some(window) = settings.take_usize("window_size") {
+                // The reference's 0 is no window at all.
+                walk = walk.window(if window == 0 { usize::MAX } else { window });
+            }
+            if let Some(chance) = settings.take_integer_within("reset_chance", 0..=255) {
+                walk = walk.reset_chance(u8::try_from(chance).unwrap_or(u8::MAX));
+            }
+            if let Some(pause) = settings.take_duration("target_interval") {
+                walk = walk.pause(pause);
+            }
+            Ok(Box::new(walk))
+        },
+    )
+}
+
+const RANDOM_WALK: &[Key] = &[
+    Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up."),
+    Key::new("window_size", "5", "How many steps may be unanswered at once; 0 for as many as there are."),
+    Key::new("reset_chance", "50", "How often, in 256 steps, a peer is asked although there are addresses to walk to."),
+    Key::new("target_interval", "0", "The shortest time between steps in seconds, where the node's tick is too fast."),
+];
+
+/// The bootstrappers that every community can have.
+#[must_use]
+pub fn bootstrappers() -> BootstrapperCatalog {
+    BootstrapperCatalog::new()
+        .with("TrackerBootstrapper", "Finds first peers through trackers.", TRACKER, |settings| tracker(settings, true))
+        .with(
+            "DispersyBootstrapper",
+            "The reference's name of TrackerBootstrapper, with the reference's keys.",
+            DISPERSY,
+            |settings| tracker(settings, false),
+        )
+}
+
+const TRACKER: &[Key] = &[
+    Key::new("trackers", "the public ones", "The trackers, each as \"HOST:PORT\", \"IP:PORT\" or \"[IPv6]:PORT\"."),
+    Key::new("ip_addresses", "[]", "Trackers by address, each as [\"IP\", PORT]."),
+    Key::new("dns_addresses", "[]", "Trackers by name, each as [\"HOST\", PORT]."),
+    Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to all trackers, in seconds."),
+];
+
+const DISPERSY: &[Key] = &[
+    Key::new("ip_addresses", "the public ones", "Trackers by address, each as [\"IP\", PORT] or \"IP:PORT\"."),
+    Key::new("dns_addresses", "the public ones", "Trackers by name, each as [\"HOST\", PORT] or \"HOST:PORT\"."),
+    Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to all trackers, in seconds."),
+];
+
+fn tracker(settings: &mut Settings, own_key: bool) -> Result<Box<dyn Bootstrapper>, SettingsError> {
+    let keys = ["ip_addresses", "dns_addresses", "trackers"];
+    let mut given = false;
+    let mut trackers: Vec<Address> = Vec::new();
+    for key in keys.into_iter().take(if own_key { 3 } else { 2 }) {
+        given |= settings.has(key);
+        trackers.extend(settings.take_each(key, read_address).into_iter().flatten());
+    }
+    if !given {
+        trackers.extend(DEFAULT_TRACKERS.iter().filter_map(|tracker| tracker.parse().ok()));
+    }
+    let mut bootstrapper = TrackerBootstrapper::new(trackers);
+    if let Some(timeout) = settings.take_duration("bootstrap_timeout") {
+        bootstrapper = bootstrapper.timeout(timeout);
+    }
+    Ok(Box::new(bootstrapper))
+}
+
+/// Reads `"HOST:PORT"` or `["HOST", PORT]`.
+fn read_address(value: &Value) -> Result<Address, String> {
+    const EXPECTED: &str = "must be \"HOST:PORT\", \"IP:PORT\", \"[IPv6]:PORT\" or [\"HOST\", PORT]";
+    let refused = |why: &str| format!("{EXPECTED}{why}");
+    let address = match value {
+        Value::Text(text) => text.parse().map_err(|_| refused(&format!(", not `{text}`"))),
+        Value::List(pair) => match pair.as_slice() {
+            [Value::Text(host), Value::Integer(port)] => {
+                let port = u16::try_from(*port).map_err(|_| refused(&format!(": {port} is no port")))?;
+                let bare_v6 = host.contains(':') && !host.starts_with('[');
+                let text = if bare_v6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+                text.parse().map_err(|_| refused(&format!(", not `{text}`")))
+            }
+            _ => Err(refused("")),
+        },
+        other => Err(refused(&format!(", not {}", other.kind()))),
+    }?;
+    let nowhere = match &address {
+        Address::V4(v4) => v4.port() == 0 || *v4.ip() == Ipv4Addr::UNSPECIFIED,
+        Address::V6(v6) => v6.port() == 0 || v6.ip().is_unspecified(),
+        Address::Domain(host, port) => *port == 0 || host.is_empty(),
+    };
+    if nowhere { Err(refused(&format!(": nothing can be at {address}"))) } else { Ok(address) }
+}
