@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, LoadError, MaxPeers, Node, NodeConfig, OverlayConfig, Target, settings::SettingsError,
+    Community, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
     strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{
@@ -158,6 +158,7 @@ pub struct Builder {
     keys: IndexMap<String, KeySource>,
     listen: Vec<Listen>,
     bootstrap: Option<Vec<String>>,
+    trackers: Option<Vec<Address>>,
     tick: Duration,
     max_peers: MaxPeers,
     peer_file: Option<(PeerFile, Duration)>,
@@ -171,6 +172,7 @@ pub fn builder() -> Builder {
         keys: IndexMap::new(),
         listen: Vec::new(),
         bootstrap: None,
+        trackers: None,
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
         peer_file: None,
@@ -233,6 +235,12 @@ impl Builder {
     /// Leaves out the public trackers.
     pub fn no_default_bootstrap(mut self) -> Self {
         self.bootstrap.get_or_insert_default();
+        self
+    }
+
+    /// Uses exactly these trackers, and those that are added with [`Builder::bootstrap`].
+    pub(crate) fn trackers(mut self, trackers: Vec<Address>) -> Self {
+        self.trackers = Some(trackers);
         self
     }
 
@@ -314,10 +322,13 @@ impl Builder {
     /// each other, or what is to be called at the start fails.
     #[allow(clippy::unused_async, reason = "must run inside a runtime, which an async function says")]
     pub async fn start(self) -> Result<Service, StartError> {
-        let trackers = match self.bootstrap {
+        let has_trackers = self.trackers.is_some();
+        let mut trackers = self.trackers.unwrap_or_default();
+        trackers.extend(match self.bootstrap {
+            None if has_trackers => Vec::new(),
             None => DEFAULT_TRACKERS.iter().map(|tracker| parse(tracker)).collect::<Result<Vec<_>, _>>()?,
             Some(own) => own.iter().map(|tracker| parse(tracker)).collect::<Result<Vec<_>, _>>()?,
-        };
+        });
         let overlays = in_order(self.overlays)?;
         let mut keys = Keys { sources: self.keys, loaded: IndexMap::new() };
         let key = self.key.load()?;

@@ -274,6 +274,9 @@ impl<C> std::fmt::Debug for Launcher<C> {
 /// A launcher whose community's type is forgotten.
 pub(crate) trait Erased: Send + Sync {
     fn name(&self) -> &str;
+    /// What it says itself, by the names of a configuration.
+    fn describe(&self) -> Vec<(&'static str, Value)>;
+    /// Makes what can be made without a node.
     fn prepare(&self, overrides: Overrides) -> Result<Prepared, SettingsError>;
 }
 

@@ -76,7 +76,8 @@ pub(crate) struct Overrides {
     pub(crate) max_peers: Option<MaxPeers>,
     pub(crate) strategies: Option<Vec<(Named, Target)>>,
     pub(crate) bootstrappers: Option<Vec<Named>>,
-    /// Whether the node's trackers take the place of those that the launcher names.
+    /// Whether the node's trackers are used although there are bootstrappers.
+    pub(crate) node_trackers: bool,
     pub(crate) settings: IndexMap<String, Value>,
     pub(crate) settings_path: KeyPath,
     pub(crate) on_start: Vec<Call>,
@@ -111,6 +112,31 @@ impl<C: Community> Erased for Launcher<C> {
         &self.name
     }
 
+    fn describe(&self) -> Vec<(&'static str, Value)> {
+        let strategies = self.strategies.as_ref().map(|all| {
+            all.iter().map(|(part, target)| {
+                let peers = match target {
+                    Target::Always => -1,
+                    Target::Peers(peers) => i64::try_from(*peers).unwrap_or(i64::MAX),
+                };
+                part.describe("strategy", |strategy| strategy.name(), [("peers", Value::Integer(peers))])
+            })
+        });
+        let default = || vec![table([("strategy", "RandomWalk".into()), ("peers", 20.into())])];
+        let mut described = vec![
+            ("id", Value::from(self.id.to_string())),
+            ("walkers", strategies.map_or_else(default, Iterator::collect).into()),
+        ];
+        if let Some(all) = &self.bootstrappers {
+            let all = all.iter().map(|part| part.describe("class", |bootstrapper| bootstrapper.name(), []));
+            described.push(("bootstrappers", all.collect::<Vec<_>>().into()));
+        }
+        if !self.settings.is_empty() {
+            described.push(("settings", Value::Table(self.settings.clone())));
+        }
+        described
+    }
+
     fn prepare(&self, overrides: Overrides) -> Result<Prepared, SettingsError> {
         let mut problems = Vec::new();
         let community = self.community(&overrides, &mut problems);
@@ -131,7 +157,7 @@ impl<C: Community> Erased for Launcher<C> {
                 .into_iter()
                 .fold(config.no_strategies(), |config, (strategy, target)| config.boxed_strategy(strategy, target)),
         };
-        let takes_trackers = bootstrappers.is_none();
+        let takes_trackers = bootstrappers.is_none() || overrides.node_trackers;
         for bootstrapper in bootstrappers.into_iter().flatten() {
             config = config.boxed_bootstrapper(bootstrapper);
         }
@@ -160,6 +186,31 @@ impl<C: Community> Erased for Launcher<C> {
             conditions: self.conditions.clone(),
             load,
         })
+    }
+}
+
+fn table<const N: usize>(pairs: [(&str, Value); N]) -> Value {
+    Value::Table(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+impl<T: ?Sized> Part<T> {
+    /// What stands in a configuration that says the same, as far as that can be said.
+    fn describe<const N: usize>(
+        &self,
+        key: &'static str,
+        name: impl Fn(&T) -> &'static str,
+        more: [(&'static str, Value); N],
+    ) -> Value {
+        let (name, settings) = match self {
+            Self::Made(make) => (name(&make()).to_owned(), IndexMap::new()),
+            Self::Named(named) => (named.name.clone(), named.settings.clone()),
+        };
+        let mut described = IndexMap::from([(key.to_owned(), Value::from(name))]);
+        described.extend(more.map(|(key, value)| (key.to_owned(), value)));
+        if !settings.is_empty() {
+            described.insert("init".to_owned(), Value::Table(settings));
+        }
+        Value::Table(described)
     }
 }
 
