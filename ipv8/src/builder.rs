@@ -265,14 +265,18 @@ impl Builder {
         self
     }
 
-    /// Loads a community. One that names no strategy walks at random until it has 20 peers; one that names no
-    /// bootstrapper uses the trackers of this builder. One that is to do neither says so with
+    /// Loads a community. One that names no strategy walks at random until it has 20 peers, and has its
+    /// [`Community::default_strategies`] beside that; one that names no bootstrapper uses the trackers of this builder. One
+    /// that is to do neither says so with
     /// [`OverlayConfig::no_strategies`] and [`OverlayConfig::no_bootstrappers`]. See [`OverlayConfig`] for what else can be
     /// said.
     pub fn overlay<C: Community>(mut self, config: impl Into<OverlayConfig<C>>) -> Self {
         let mut config = config.into();
         if config.takes_default_strategies() {
             config = config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET));
+            for (strategy, target) in C::default_strategies() {
+                config = config.boxed_strategy(strategy, target);
+            }
         }
         let load = Box::new(move |loading: Loading<'_>| {
             if config.takes_default_bootstrappers() && !loading.trackers.is_empty() {

@@ -86,6 +86,13 @@ pub trait Community: Sized + Send + 'static {
         StrategyCatalog::new()
     }
 
+    /// The strategies that this community should have beside one that finds peers. Whoever loads it and is not told which
+    /// strategies it gets adds them (as the reference's default configuration does for its own communities).
+    #[must_use]
+    fn default_strategies() -> Vec<(Box<dyn Strategy>, Target)> {
+        Vec::new()
+    }
+
     /// The community was loaded.
     fn started(&mut self, cx: &mut Context<'_>) {
         let _ = cx;

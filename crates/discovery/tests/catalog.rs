@@ -23,6 +23,17 @@ fn of_the_reference(name: &str) -> Settings {
             ("reset_chance", 50.into()),
             ("target_interval", 0.into()),
         ]),
+        "EdgeWalk" => Settings::new([
+            ("edge_length", Value::from(4)),
+            ("neighborhood_size", 6.into()),
+            ("edge_timeout", 3.0.into()),
+        ]),
+        "RandomChurn" => Settings::new([
+            ("sample_size", Value::from(8)),
+            ("ping_interval", 10.0.into()),
+            ("inactive_time", 27.5.into()),
+            ("drop_time", 57.5.into()),
+        ]),
         "DispersyBootstrapper" => Settings::new([
             ("ip_addresses", vec![pair("10.0.0.50", 8_090)].into()),
             ("dns_addresses", vec![pair("tracker.example", 6_421)].into()),
@@ -34,7 +45,9 @@ fn of_the_reference(name: &str) -> Settings {
 
 #[test]
 fn the_references_keys_are_taken() {
-    strategies().make("RandomWalk", &mut of_the_reference("RandomWalk")).unwrap();
+    for name in ["RandomWalk", "EdgeWalk", "RandomChurn"] {
+        strategies().make(name, &mut of_the_reference(name)).unwrap();
+    }
     let trackers = bootstrappers().make("DispersyBootstrapper", &mut of_the_reference("DispersyBootstrapper")).unwrap();
     let node = node(1);
     let handle = node.load(OverlayConfig::new(Plain).boxed_bootstrapper(trackers)).unwrap();

@@ -41,8 +41,9 @@ impl<T: ?Sized> Clone for Part<T> {
 
 /// The declaration of one overlay, see the [module](self).
 ///
-/// A launcher that says nothing of strategies walks at random until the overlay has 20 peers, and one that says nothing of
-/// bootstrappers uses the node's trackers, as [`Builder::overlay`](crate::Builder::overlay) does.
+/// A launcher that says nothing of strategies walks at random until the overlay has 20 peers, and has the community's
+/// [`Community::default_strategies`] beside that; one that says nothing of bootstrappers uses the node's trackers. So does
+/// [`Builder::overlay`](crate::Builder::overlay).
 pub struct Launcher<C> {
     pub(super) name: String,
     pub(super) make: Make<C>,

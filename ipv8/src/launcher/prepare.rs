@@ -114,18 +114,21 @@ impl<C: Community> Erased for Launcher<C> {
 
     fn describe(&self) -> Vec<(&'static str, Value)> {
         let strategies = self.strategies.as_ref().map(|all| {
-            all.iter().map(|(part, target)| {
-                let peers = match target {
-                    Target::Always => -1,
-                    Target::Peers(peers) => i64::try_from(*peers).unwrap_or(i64::MAX),
-                };
-                part.describe("strategy", |strategy| strategy.name(), [("peers", Value::Integer(peers))])
-            })
+            let described = all.iter().map(|(part, target)| {
+                part.describe("strategy", |strategy| strategy.name(), [("peers", describe_target(*target))])
+            });
+            described.collect::<Vec<_>>()
         });
-        let default = || vec![table([("strategy", "RandomWalk".into()), ("peers", 20.into())])];
+        let default = || {
+            let walk = table([("strategy", "RandomWalk".into()), ("peers", 20.into())]);
+            let own = C::default_strategies().into_iter().map(|(strategy, target)| {
+                table([("strategy", strategy.name().into()), ("peers", describe_target(target))])
+            });
+            std::iter::once(walk).chain(own).collect()
+        };
         let mut described = vec![
             ("id", Value::from(self.id.to_string())),
-            ("walkers", strategies.map_or_else(default, Iterator::collect).into()),
+            ("walkers", strategies.unwrap_or_else(default).into()),
         ];
         if let Some(all) = &self.bootstrappers {
             let all = all.iter().map(|part| part.describe("class", |bootstrapper| bootstrapper.name(), []));
@@ -152,7 +155,10 @@ impl<C: Community> Erased for Launcher<C> {
             config = config.own_network();
         }
         config = match strategies {
-            None => config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET)),
+            None => C::default_strategies().into_iter().fold(
+                config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET)),
+                |config, (strategy, target)| config.boxed_strategy(strategy, target),
+            ),
             Some(all) => all
                 .into_iter()
                 .fold(config.no_strategies(), |config, (strategy, target)| config.boxed_strategy(strategy, target)),
@@ -186,6 +192,14 @@ impl<C: Community> Erased for Launcher<C> {
             conditions: self.conditions.clone(),
             load,
         })
+    }
+}
+
+/// As a configuration says it.
+fn describe_target(target: Target) -> Value {
+    match target {
+        Target::Always => Value::Integer(-1),
+        Target::Peers(peers) => Value::Integer(i64::try_from(peers).unwrap_or(i64::MAX)),
     }
 }
 

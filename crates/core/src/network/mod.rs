@@ -225,6 +225,11 @@ impl Network {
         })
     }
 
+    /// The addresses that a peer introduced, in the order in which they became known, whether peers are there by now or not.
+    pub fn introduced_by(&self, mid: &Mid) -> impl Iterator<Item = SocketAddr> {
+        self.known.iter().filter(move |(_, known)| known.introducer.as_ref() == Some(mid)).map(|(address, _)| *address)
+    }
+
     /// Whether the address is known to understand new-style introductions.
     #[must_use]
     pub fn is_new_style(&self, address: SocketAddr) -> bool {
