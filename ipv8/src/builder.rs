@@ -8,8 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
-    strategy::DEFAULT_TICK,
+    Community, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError, strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{
     Curve, PrivateKey,
@@ -349,8 +348,7 @@ impl Builder {
         let endpoint = Endpoint::bind_with(&listen, |seed| NodeConfig { tick, ..NodeConfig::new(key, seed) })?;
         let mut starts = Vec::with_capacity(overlays.len());
         for (key, overlay) in overlays {
-            let loading =
-                Loading { node: endpoint.node(), key, trackers: &trackers, max_peers: self.max_peers };
+            let loading = Loading { node: endpoint.node(), key, trackers: &trackers, max_peers: self.max_peers };
             starts.push((overlay.name, (overlay.load)(loading)?));
         }
         if let Some((file, _)) = &self.peer_file {

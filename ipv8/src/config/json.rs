@@ -2,9 +2,7 @@
 
 use indexmap::IndexMap;
 use ipv8_core::settings::{KeyPath, Value};
-use jsonc_parser::{
-    CollectOptions, ParseOptions, ast, common::Ranged as _, errors::ParseError, parse_to_ast,
-};
+use jsonc_parser::{CollectOptions, ParseOptions, ast, common::Ranged as _, errors::ParseError, parse_to_ast};
 
 use super::{
     origin::{Document, Places},

@@ -136,7 +136,9 @@ impl Layers {
                             let what = format!("is not known here, did you mean `{meant}`?");
                             self.problems.push(Problem::new(origin, "", what));
                         }
-                        None => self.warnings.push(format!("{name} in the environment is none of the variables of ipv8")),
+                        None => {
+                            self.warnings.push(format!("{name} in the environment is none of the variables of ipv8"))
+                        }
                     }
                 }
             }
@@ -203,9 +205,7 @@ fn read_text(kind: Kind, text: &str) -> Result<Value, String> {
             "false" | "0" | "no" | "off" => Value::Bool(false),
             _ => return Err(format!("must be true or false, not `{text}`")),
         },
-        Kind::Integer => {
-            Value::Integer(text.parse().map_err(|_| format!("must be a whole number, not `{text}`"))?)
-        }
+        Kind::Integer => Value::Integer(text.parse().map_err(|_| format!("must be a whole number, not `{text}`"))?),
         Kind::Number => Value::Float(text.parse().map_err(|_| format!("must be a number, not `{text}`"))?),
         Kind::Text => Value::from(text),
         Kind::List => {

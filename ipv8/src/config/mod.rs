@@ -153,7 +153,10 @@ impl Config {
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Config").field("listen", &self.listen).field("overlays", &self.overlays().collect::<Vec<_>>()).finish_non_exhaustive()
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("overlays", &self.overlays().collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
 

@@ -111,13 +111,14 @@ impl Overlays<'_> {
             return;
         };
         let shown = path("overlay").index(number);
-        self.rows.push(Shown::new(&shown.key("class"), Some(Value::from(class)), reader.document.origin(&place.key("class"))));
+        self.rows.push(Shown::new(
+            &shown.key("class"),
+            Some(Value::from(class)),
+            reader.document.origin(&place.key("class")),
+        ));
         let enabled_origin = reader.document.exact_origin(&place.key("enabled")).cloned();
-        let enabled_row = Shown::new(
-            &shown.key("enabled"),
-            Some(Value::Bool(enabled)),
-            enabled_origin.unwrap_or(Origin::Default),
-        );
+        let enabled_row =
+            Shown::new(&shown.key("enabled"), Some(Value::Bool(enabled)), enabled_origin.unwrap_or(Origin::Default));
         self.rows.push(enabled_row);
         given.show(&mut self.rows, reader, &place, &shown, launcher.describe(), settings_key);
         match launcher.prepare(overrides) {
@@ -125,7 +126,8 @@ impl Overlays<'_> {
                 let same = self.prepared.iter().find(|(_, before)| before.id == prepared.id);
                 if let Some((before, _)) = same {
                     let before = reader.document.origin(before);
-                    let what = format!("its community {} is there already at {before}: give one another `id`", prepared.id);
+                    let what =
+                        format!("its community {} is there already at {before}: give one another `id`", prepared.id);
                     reader.problem(&place.key("class"), what);
                 } else {
                     self.prepared.push((place, prepared));
@@ -229,12 +231,9 @@ fn bootstrappers(reader: &mut Reader<'_>, values: &mut Settings) -> Option<Vec<N
         let place = bootstrapper.path().clone();
         let settings = table(bootstrapper, "init");
         match bootstrapper.take_text("class") {
-            Some(name) => found.push(Named {
-                name,
-                name_path: place.key("class"),
-                settings,
-                settings_path: place.key("init"),
-            }),
+            Some(name) => {
+                found.push(Named { name, name_path: place.key("class"), settings, settings_path: place.key("init") })
+            }
             None if !bootstrapper.has("class") => reader.problem(&place, "has no `class`: name one"),
             None => {}
         }
@@ -269,7 +268,8 @@ fn with_trackers_from_above(reader: &Reader<'_>, mut overrides: Overrides) -> Ov
     if reader.is_above("bootstrap") {
         overrides.node_trackers = bootstrappers.iter().any(is_tracker);
         bootstrappers.retain(|named| !is_tracker(named));
-    } else if reader.is_above("default_bootstrap") && reader.document.root.get("default_bootstrap") == Some(&Value::Bool(false))
+    } else if reader.is_above("default_bootstrap")
+        && reader.document.root.get("default_bootstrap") == Some(&Value::Bool(false))
     {
         bootstrappers.retain_mut(|named| {
             let public_by_default = !TRACKER_KEYS.iter().any(|key| named.settings.contains_key(*key));
@@ -294,7 +294,8 @@ fn is_public(tracker: &Value) -> bool {
         },
         _ => return false,
     };
-    text.parse::<Address>().is_ok_and(|address| DEFAULT_TRACKERS.iter().any(|public| public.parse() == Ok(address.clone())))
+    text.parse::<Address>()
+        .is_ok_and(|address| DEFAULT_TRACKERS.iter().any(|public| public.parse() == Ok(address.clone())))
 }
 
 /// What of an overlay was said, by the names of [`super::KEYS`].

@@ -178,7 +178,9 @@ impl Reader<'_> {
         let list_path = path("listen");
         // One address may stand alone.
         let one_or_more = match values.take("listen") {
-            Some(Value::List(list)) => Some(list.into_iter().enumerate().map(|(n, v)| (list_path.index(n), v)).collect()),
+            Some(Value::List(list)) => {
+                Some(list.into_iter().enumerate().map(|(n, v)| (list_path.index(n), v)).collect())
+            }
             Some(one) => Some(vec![(list_path.clone(), one)]),
             None => None,
         };
@@ -206,7 +208,10 @@ impl Reader<'_> {
             let is_ipv4 = listen.address().is_ipv4();
             if found.iter().take(index).any(|(_, before)| before.address().is_ipv4() == is_ipv4) {
                 let family = if is_ipv4 { "IPv4" } else { "IPv6" };
-                self.problem(path, format!("{} is the second {family} address: give one of each at most", listen.address()));
+                self.problem(
+                    path,
+                    format!("{} is the second {family} address: give one of each at most", listen.address()),
+                );
             }
         }
         let default = SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT));
@@ -429,7 +434,8 @@ fn check_level(text: &str) -> Result<(), String> {
         if !known || target.is_some_and(|target| target.trim().is_empty()) {
             let levels = LEVELS.join(", ");
             let example = "levels for parts such as \"ipv8_core=debug,warn\"";
-            let meant = settings::closest(level, LEVELS).map_or(String::new(), |meant| format!(", did you mean `{meant}`?"));
+            let meant =
+                settings::closest(level, LEVELS).map_or(String::new(), |meant| format!(", did you mean `{meant}`?"));
             return Err(format!("must be one of {levels}, or {example}, not `{part}`{meant}"));
         }
     }

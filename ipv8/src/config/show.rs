@@ -65,7 +65,9 @@ fn row(key: &Key, config: &Config, document: &Document, dialect: Dialect) -> Sho
         .cloned()
         .unwrap_or(Origin::Default);
     let value = match key.name {
-        "listen" => Some(config.listen.iter().map(|listen| Value::from(listen.address().to_string())).collect::<Vec<_>>().into()),
+        "listen" => Some(
+            config.listen.iter().map(|listen| Value::from(listen.address().to_string())).collect::<Vec<_>>().into(),
+        ),
         "log.level" => Some(Value::from(config.log.level.as_str())),
         name => look_up(document, name).or_else(|| default(key)),
     };

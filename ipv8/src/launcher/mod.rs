@@ -52,12 +52,12 @@ mod declare;
 mod order;
 mod prepare;
 
-pub use self::{
-    declare::{Launcher, Launchers},
-    order::OrderError,
-};
 pub(crate) use self::{
     declare::Erased,
     order::{Item, order},
     prepare::{Call, DEFAULT_TARGET, KeyChoice, Loading, Named, Overrides, Prepared, Start},
+};
+pub use self::{
+    declare::{Launcher, Launchers},
+    order::OrderError,
 };

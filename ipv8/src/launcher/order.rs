@@ -78,5 +78,7 @@ fn cycle(items: &[Item<'_>], waits: &[Vec<usize>], done: &[bool]) -> OrderError 
         way.push(index);
         at = waits.get(index).and_then(|on| on.iter().copied().find(|on| is_open(on)));
     }
-    OrderError::Cycle { names: way.iter().filter_map(|index| items.get(*index)).map(|item| item.name.to_owned()).collect() }
+    OrderError::Cycle {
+        names: way.iter().filter_map(|index| items.get(*index)).map(|item| item.name.to_owned()).collect(),
+    }
 }

@@ -126,10 +126,8 @@ impl<C: Community> Erased for Launcher<C> {
             });
             std::iter::once(walk).chain(own).collect()
         };
-        let mut described = vec![
-            ("id", Value::from(self.id.to_string())),
-            ("walkers", strategies.unwrap_or_else(default).into()),
-        ];
+        let mut described =
+            vec![("id", Value::from(self.id.to_string())), ("walkers", strategies.unwrap_or_else(default).into())];
         if let Some(all) = &self.bootstrappers {
             let all = all.iter().map(|part| part.describe("class", |bootstrapper| bootstrapper.name(), []));
             described.push(("bootstrappers", all.collect::<Vec<_>>().into()));
@@ -179,9 +177,8 @@ impl<C: Community> Erased for Launcher<C> {
             }
             let handle = loading.node.load(config)?;
             loaded.iter().for_each(|hook| hook(&handle));
-            let start: Start = Box::new(move || {
-                handle.with(|community, cx| run(community, cx, &hooks, calls)).unwrap_or(Ok(()))
-            });
+            let start: Start =
+                Box::new(move || handle.with(|community, cx| run(community, cx, &hooks, calls)).unwrap_or(Ok(())));
             Ok(start)
         });
         Ok(Prepared {
@@ -267,12 +264,7 @@ impl<C: Community> Launcher<C> {
             Some(named) => named.into_iter().map(|(named, target)| (Part::Named(named), target)).collect(),
             None => self.strategies.clone()?,
         };
-        Some(
-            parts
-                .into_iter()
-                .filter_map(|(part, target)| Some((made(&part, &catalog, problems)?, target)))
-                .collect(),
-        )
+        Some(parts.into_iter().filter_map(|(part, target)| Some((made(&part, &catalog, problems)?, target))).collect())
     }
 
     fn bootstrappers(
