@@ -3,18 +3,19 @@
 //! What costs little comes first: prefix, message id and layout are checked before any cryptography, and the keys of
 //! recent senders are kept parsed. What is left goes to the [`Verifier`] as one batch.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use hashlink::LruCache;
 use ipv8_crypto::{Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
-    admission::Budget,
+    admission::{Budget, price},
     community::OverlayId,
     hardening::Hardening,
     messages::DEPRECATED,
     network::Network,
+    node::Clock,
     routes::{Kind, RouteTable},
     stats::DropReason,
     time::Time,
@@ -56,6 +57,25 @@ pub(crate) struct Gate<'a> {
     /// Where the peers are whose messages are not those of strangers.
     pub(crate) network: &'a Network,
     pub(crate) now: Time,
+}
+
+impl Accepted<'_> {
+    /// What its verification usually costs, in microseconds; a packet without signature costs nothing.
+    pub(crate) fn cost(&self) -> u32 {
+        self.sender.as_ref().map_or(0, |sender| price(&sender.key))
+    }
+}
+
+/// What became of the signatures of a batch.
+pub(crate) struct Verdicts {
+    /// One for each packet, true for those that carry no signature.
+    pub(crate) holds: Vec<bool>,
+    /// How many signatures were checked.
+    pub(crate) checked: u64,
+    /// The time that it took; zero without a clock.
+    pub(crate) took: Duration,
+    /// A packet's share of it, for each microsecond of its [cost](Accepted::cost).
+    pub(crate) unit: Duration,
 }
 
 /// Reads headers, keeps keys and has signatures checked.
@@ -151,8 +171,8 @@ impl Inbound {
         Ok(accepted)
     }
 
-    /// Checks the signatures of a batch; one verdict for each packet, true for those that carry none.
-    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>]) -> (Vec<bool>, u64) {
+    /// Checks the signatures of a batch, and measures how long that takes if there is a clock.
+    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
         let jobs: Vec<Job<'_>> = batch
             .iter()
             .filter_map(|packet| {
@@ -161,20 +181,25 @@ impl Inbound {
             })
             .collect();
         self.verdicts.clear();
+        let mut took = Duration::ZERO;
         if !jobs.is_empty() {
+            let begin = clock.map(|clock| clock());
             self.verifier.verify(&jobs, &mut self.verdicts);
+            took = begin.zip(clock).map_or(took, |(begin, clock)| clock().since(begin));
         }
         let checked = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         let mut verdicts = self.verdicts.iter();
-        let all: Vec<bool> =
+        let holds: Vec<bool> =
             batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
         // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
-        for (packet, holds) in batch.iter_mut().zip(&all) {
+        for (packet, holds) in batch.iter_mut().zip(&holds) {
             if let (true, Some(bytes), Some(sender)) = (*holds, packet.new_key.take(), &packet.sender) {
                 self.keys.insert(bytes.into(), sender.clone());
             }
         }
-        (all, checked)
+        // A clock that stands still, as in a simulation, has nothing to be shared.
+        let costs = if took.is_zero() { 0 } else { batch.iter().map(Accepted::cost).fold(0, u32::saturating_add) };
+        Verdicts { holds, checked, took, unit: took / costs.max(1) }
     }
 }
 

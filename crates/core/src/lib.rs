@@ -13,8 +13,11 @@
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`] | how peers are looked for |
+//! | [`stats`] | what is counted, for each overlay and message |
+//! | [`catalog`], [`settings`] | both by name, from a configuration |
 
 pub mod bootstrap;
+pub mod catalog;
 pub mod community;
 pub mod context;
 pub mod handle;
@@ -26,6 +29,7 @@ pub mod request;
 #[macro_use]
 pub mod routes;
 pub mod schedule;
+pub mod settings;
 pub mod stats;
 pub mod strategy;
 
@@ -49,19 +53,21 @@ pub use ipv8_wire as wire;
 pub use self::{
     addresses::Interfaces,
     bootstrap::{Bootstrapper, Resolve},
+    catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
     hardening::{DefenceTables, Hardening},
-    network::{Limits, Network, PeerRecord},
+    network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,
     request::RequestError,
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
-    stats::{DropReason, Stats},
-    strategy::{Strategy, Target},
+    settings::{Settings, SettingsError, Value},
+    stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
+    strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,
 };

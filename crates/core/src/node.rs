@@ -22,11 +22,11 @@ use crate::{
     hardening::{DefenceTables, Hardening},
     inbound::Inbound,
     intro,
-    network::{Limits, Network},
+    network::{Limits, Network, PeersError},
     outbox::Transmit,
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
-    stats::Stats,
+    stats::{self, DriverCounters, Stats, StatsReport, Traffic},
     strategy::{DEFAULT_TICK, Walkers},
     tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
@@ -107,6 +107,7 @@ pub(crate) struct Shared {
     tasks: Arc<Tasks>,
     pub(crate) driver: Arc<DriverWaker>,
     clock: Option<Clock>,
+    counters: DriverCounters,
 }
 
 impl Shared {
@@ -163,10 +164,12 @@ impl Node {
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),
+                clock: config.clock.clone(),
             }))),
             tasks,
             driver,
             clock: config.clock,
+            counters: DriverCounters::default(),
         });
         Self { shared, key: config.key }
     }
@@ -213,6 +216,7 @@ impl Node {
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
                     asked: crate::asked::Asked::default(),
+                    traffic: Traffic::default(),
                 });
                 if any_prefix {
                     state.catch_all.push(overlay);
@@ -329,11 +333,8 @@ impl Node {
         for _ in 0..ROUNDS_PER_TURN {
             shared.with(State::run_timers);
             if shared.tasks.has_work() {
-                let panics = shared.tasks.run(&mut budget, &mut ended);
-                shared.with(|state| {
-                    state.stats.panics += u64::try_from(panics).unwrap_or(u64::MAX);
-                    state.tasks_ended(&ended);
-                });
+                shared.tasks.run(&mut budget, &mut ended);
+                shared.with(|state| state.tasks_ended(&ended));
                 ended.clear();
             }
             shared.with(|state| state.run_hooks());
@@ -395,12 +396,53 @@ impl Node {
         self.shared.with(|state| state.timers.next())?
     }
 
+    /// Where the driver writes what it counts itself, for [`Node::report`].
+    #[must_use]
+    pub fn driver_counters(&self) -> &DriverCounters {
+        &self.shared.counters
+    }
+
+    // --- peers that outlive the node ---------------------------------------------------------------------------
+
+    /// The known peers as bytes, to be [loaded](Node::load_peers) at another start: keys, addresses, communities and when
+    /// each was heard last. Those of all overlays are in it, whether they share a network or have one of their own; and those
+    /// that were loaded and not met again yet, so that a node that could reach nobody does not forget everybody. At most
+    /// 1,000, the ones heard of last.
+    ///
+    /// Empty if called while a handler of the node runs on this thread; a snapshot never is.
+    #[must_use]
+    pub fn save_peers(&self) -> Vec<u8> {
+        self.shared.with_now(|state| state.save_peers()).unwrap_or_default()
+    }
+
+    /// Takes in peers that [`Node::save_peers`] wrote, or the addresses in a snapshot of the reference's
+    /// (`Network.snapshot`), and returns how many there was room for.
+    ///
+    /// They become addresses to walk to, each for the communities that the peer served (those of the reference's snapshots
+    /// for every community of the shared network), and verified peers only once they answer. Call it before or after the
+    /// overlays are loaded.
+    ///
+    /// # Errors
+    /// If the bytes are no snapshot, were damaged, or are of a version that is not read. They may come from anywhere: nothing in
+    /// them makes the node panic, or take in more than 1,000 peers.
+    pub fn load_peers(&self, snapshot: &[u8]) -> Result<usize, PeersError> {
+        self.shared.with_now(|state| state.load_peers(snapshot)).unwrap_or(Err(PeersError::Reentrant))
+    }
+
     // --- looking in --------------------------------------------------------------------------------------------
 
     /// What the node counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.with(|state| state.stats.clone()).unwrap_or_default()
+    }
+
+    /// All numbers of the node: its totals, those of each overlay and message, the lengths of its queues, and what the
+    /// driver counted. `println!("{}", node.report())` prints a table. Empty inside a handler.
+    #[must_use]
+    pub fn report(&self) -> StatsReport {
+        let parts = stats::Parts { tasks: self.shared.tasks.len(), driver: self.shared.counters.read() };
+        self.shared.with(|state| state.report(parts)).unwrap_or_default()
     }
 
     /// Looks at the graph that communities share.
