@@ -478,6 +478,7 @@ impl Network {
     fn unindex(&mut self, mid: &Mid, addresses: &Addresses) {
         for address in addresses.seen() {
             remove_from(&mut self.by_address, address, mid);
+            // Empty where they are not limited.
             if let Some(there) = self.hosts.get_mut(&host(address.ip())) {
                 *there = there.saturating_sub(1);
                 if *there == 0 {
@@ -498,7 +499,9 @@ impl Network {
         self.unindex(mid, &before);
         for address in now.seen() {
             add_to(&mut self.by_address, address, *mid);
-            *self.hosts.entry(host(address.ip())).or_default() += 1;
+            if self.rules.peers_per_host.is_some() {
+                *self.hosts.entry(host(address.ip())).or_default() += 1;
+            }
         }
         if let Some(lan) = now.lan {
             add_to(&mut self.by_claim, lan.into(), *mid);

@@ -134,7 +134,7 @@ impl Community for Plain {
     fn routes(r: &mut Routes<Self>) {
         r.on(|plain: &mut Self, cx: &mut Context<'_>, from: &Peer, secret: Secret| {
             plain.numbers.push(secret.number);
-            if secret.number % 2 == 0 {
+            if secret.number.is_multiple_of(2) {
                 cx.send(from, Secret { number: secret.number + 1 });
             }
         });
