@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use ipv8_core::{DropReason, messages::NO_ADDRESS};
+use ipv8_core::{
+    DropReason,
+    messages::{Flags, NO_ADDRESS, NewIntroductionRequest},
+};
 
 use crate::scene::{
     attacker, introduction, key, knows, ms, pack, peer_count, presets, public, quiet, request, scene, secs, send,
@@ -34,6 +37,34 @@ fn fresh_keys_at_one_host_leave_room_for_others_when_hardened() {
             assert_eq!(peer_count(&scene, node), 31, "{name}");
             assert_eq!(knows(&scene, node, &[newcomer]), 0, "{name}: the attack works");
         }
+    }
+}
+
+#[test]
+fn a_host_has_one_network_of_ipv6_addresses() {
+    for (name, hardening) in presets() {
+        let mut scene = scene(1);
+        let home: SocketAddr = "[2001:db8:1::1]:8090".parse().unwrap();
+        let node = quiet(&mut scene, home, hardening);
+        let attacker = attacker(&mut scene, "[2001:db8:66::1]:8090".parse().unwrap());
+        for number in 0..40 {
+            let source = format!("[2001:db8:66::{:x}:1]:8090", number + 1);
+            scene.fabric_mut().claim(attacker, source.parse().unwrap());
+            let nowhere = SocketAddr::V4(NO_ADDRESS);
+            let request = NewIntroductionRequest {
+                destination_address: home,
+                source_lan_address: nowhere,
+                source_wan_address: nowhere,
+                identifier: 7,
+                flags: Flags::default(),
+                extra_bytes: Vec::new(),
+            };
+            let packet = pack(&scene, attacker, &key(number), &request);
+            send(&scene, attacker, home, packet);
+            scene.run_for(ms(10));
+        }
+        scene.run_for(secs(1));
+        assert_eq!(peer_count(&scene, node), if name == "hardened" { 8 } else { 31 }, "{name}");
     }
 }
 

@@ -78,6 +78,30 @@ fn a_copied_introduction_request_is_not_answered_to_where_the_copy_came_from_whe
 }
 
 #[test]
+fn copies_from_everywhere_have_a_node_ask_once_a_second() {
+    let mut scene = scene(1);
+    let (alice, bob, copy) = two_peers(&mut scene, Hardening::hardened());
+    let mallory = attacker(&mut scene, public(66));
+    let before = scene.fabric().heard(public(2)).len();
+    for number in 0..1_000_u16 {
+        let [a, b] = number.to_be_bytes();
+        scene.fabric_mut().claim(mallory, SocketAddr::from(([97, a, b, 4], 8_090)));
+        send(&scene, mallory, public(1), copy.clone());
+        scene.run_for(crate::scene::ms(10));
+    }
+    scene.run_for(secs(1));
+    let asked = (0..1_000_u16).map(|number| {
+        let [a, b] = number.to_be_bytes();
+        scene.fabric().sent_to(SocketAddr::from(([97, a, b, 4], 8_090)))
+    });
+    assert!((9..=11).contains(&asked.sum::<usize>()));
+    let answered = scene.fabric().heard(public(2)).len() - before;
+    assert_eq!(answered, 1_000, "the answers go to where the peer was");
+    assert_eq!(place_of(&scene, alice, bob), public(2));
+    assert_eq!(scene.node(alice).defence_tables().moves, 1);
+}
+
+#[test]
 fn a_peer_that_moved_is_followed() {
     for (name, hardening) in presets() {
         let mut scene = scene(1);

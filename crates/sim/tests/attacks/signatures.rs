@@ -81,6 +81,25 @@ fn made_up_sources_get_a_quarter_of_the_time_and_known_peers_are_heard_all_the_s
 }
 
 #[test]
+fn what_is_no_key_at_all_is_paid_for_too() {
+    let mut scene = scene(1);
+    let node = quiet(&mut scene, public(1), Hardening::hardened());
+    let attacker = attacker(&mut scene, public(66));
+    let mut packet = forged(&scene, attacker, Curve::High);
+    // In the middle of the point, which then lies on no curve.
+    packet[100] ^= 1;
+    for _ in 0..3_000 {
+        send(&scene, attacker, public(1), packet.clone());
+    }
+    scene.run_for(secs(1));
+    let stats = scene.node(node).stats();
+    let read = stats.dropped(DropReason::PublicKey);
+    // 100 ms at once, and at most 20 ms for the second, at 0.1 ms each.
+    assert!((1_000..=1_201).contains(&read), "{read}");
+    assert_eq!(read + stats.dropped(DropReason::Admission), 3_000);
+}
+
+#[test]
 fn curves_that_are_not_taken_cost_nothing() {
     let mut scene = scene(1);
     let hardening = Hardening { curves: Some(vec![Curve::Curve25519]), ..Hardening::default() };
