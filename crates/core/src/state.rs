@@ -448,7 +448,8 @@ impl State {
             self.walkers.end(step);
         }
         if self.walkers.arm() {
-            self.timers.set(self.walkers.after(self.now), Timer::Walk);
+            let next = self.walkers.after(self.now, &mut self.rng);
+            self.timers.set(next, Timer::Walk);
         }
     }
 
