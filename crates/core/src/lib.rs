@@ -14,12 +14,14 @@
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`] | how peers are looked for |
 //! | [`catalog`], [`settings`] | both by name, from a configuration |
+//! | [`stats`] | what is counted, for each overlay and message |
 
 pub mod bootstrap;
 pub mod catalog;
 pub mod community;
 pub mod context;
 pub mod handle;
+pub mod hardening;
 pub mod messages;
 pub mod network;
 pub mod node;
@@ -32,14 +34,18 @@ pub mod stats;
 pub mod strategy;
 
 mod addresses;
+mod admission;
+mod asked;
 mod inbound;
 mod intro;
+mod limits;
 mod outbox;
 mod peer;
 mod state;
 mod tasks;
 mod time;
 mod timers;
+mod votes;
 
 pub use ipv8_crypto as crypto;
 pub use ipv8_wire as wire;
@@ -51,6 +57,7 @@ pub use self::{
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
+    hardening::{DefenceTables, Hardening},
     network::{Limits, Network, PeerRecord},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
@@ -59,7 +66,7 @@ pub use self::{
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
     settings::{Settings, SettingsError, Value},
-    stats::{DropReason, Stats},
+    stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
     strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,

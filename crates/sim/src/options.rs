@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Limits, Node};
+use ipv8_core::{Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Verifier};
 
 use crate::{
@@ -113,6 +113,7 @@ pub struct NodeOptions {
     pub(crate) machine: Option<Vec<IpAddr>>,
     pub(crate) start_after: Duration,
     pub(crate) limits: Limits,
+    pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
     pub(crate) setup: Option<Setup>,
 }
@@ -150,6 +151,13 @@ impl NodeOptions {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How much it trusts what it is told.
+    #[must_use]
+    pub fn hardening(mut self, hardening: Hardening) -> Self {
+        self.hardening = hardening;
         self
     }
 

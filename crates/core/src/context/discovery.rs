@@ -92,6 +92,7 @@ impl Context<'_> {
             let outcome = catch_unwind(AssertUnwindSafe(|| call(bootstrapper.as_mut(), self)));
             if let Err(panic) = outcome {
                 self.state.stats.panics += 1;
+                self.overlay.traffic.panicked(None);
                 let (name, panic) = (bootstrapper.name(), panic_text(&*panic));
                 tracing::error!(bootstrapper = name, panic, "a bootstrapper panicked; the node goes on");
             }

@@ -4,7 +4,7 @@ mod discovery;
 mod send;
 mod tasks;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{cell::Cell, net::SocketAddr, time::Duration};
 
 use ipv8_crypto::{Mid, PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
@@ -22,6 +22,8 @@ use crate::{
 /// A message on its way to a handler.
 pub struct Received<'a> {
     pub(crate) packet: &'a Accepted<'a>,
+    /// The handler dropped it after all.
+    pub(crate) dropped: Cell<bool>,
 }
 
 impl Received<'_> {
@@ -230,15 +232,20 @@ impl Context<'_> {
     }
 
     /// The peer that signed a message: a known one, which is from now on at the address where the message came from, or
-    /// one made for the occasion.
+    /// is asked there whether it is; or one made for the occasion.
     pub(crate) fn identify(&mut self, received: &Received<'_>) -> Option<Peer> {
         let sender = received.sender_key()?;
         let source = received.source();
-        let known = if sender.canonical { self.network_mut().seen_at(&sender.key.mid(), source) } else { None };
-        match known {
-            Some(record) => record.peer(),
-            None => Some(Peer::new(sender.key.clone(), source)),
+        let mid = sender.key.mid();
+        let known = if sender.canonical { self.network_mut().seen_at(&mid, source) } else { None };
+        let Some(record) = known else {
+            return Some(Peer::new(sender.key.clone(), source));
+        };
+        let (peer, new_style) = (record.peer(), record.new_style());
+        if !record.addresses().contains(source) {
+            self.challenge(mid, source, new_style);
         }
+        peer
     }
 
     /// The graph of peers and addresses.

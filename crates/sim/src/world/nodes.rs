@@ -64,6 +64,7 @@ impl<F: Fabric> World<F> {
         config.clock = Some(clock);
         config.verifier = (self.verifier)();
         config.limits = options.limits;
+        config.hardening = options.hardening.clone();
         if let Some(tick) = options.tick {
             config.tick = tick;
         }
