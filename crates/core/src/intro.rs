@@ -494,6 +494,7 @@ impl Context<'_> {
 
     fn request_introduction_at(&mut self, address: SocketAddr, new_style: bool, of: Option<Mid>) {
         let community = self.overlay.community_id;
+        self.network_mut().walked(address, community);
         match self.write_introduction_request(community, address, new_style, of) {
             Ok(unsigned) => self.send_unsigned(address, unsigned),
             Err(error) => self.refuse(&error),

@@ -59,7 +59,7 @@ pub use self::{
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
     hardening::{DefenceTables, Hardening},
-    network::{Limits, Network, PeerRecord},
+    network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,

@@ -22,7 +22,7 @@ use crate::{
     hardening::{DefenceTables, Hardening},
     inbound::Inbound,
     intro,
-    network::{Limits, Network},
+    network::{Limits, Network, PeersError},
     outbox::Transmit,
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
@@ -410,6 +410,33 @@ impl Node {
     #[must_use]
     pub fn driver_counters(&self) -> &DriverCounters {
         &self.shared.counters
+    }
+
+    // --- peers that outlive the node ---------------------------------------------------------------------------
+
+    /// The known peers as bytes, to be [loaded](Node::load_peers) at another start: keys, addresses, communities and when
+    /// each was heard last. Those of all overlays are in it, whether they share a network or have one of their own; and those
+    /// that were loaded and not met again yet, so that a node that could reach nobody does not forget everybody. At most
+    /// 1,000, the ones heard of last.
+    ///
+    /// Empty if called while a handler of the node runs on this thread; a snapshot never is.
+    #[must_use]
+    pub fn save_peers(&self) -> Vec<u8> {
+        self.shared.with_now(|state| state.save_peers()).unwrap_or_default()
+    }
+
+    /// Takes in peers that [`Node::save_peers`] wrote, or the addresses in a snapshot of the reference's
+    /// (`Network.snapshot`), and returns how many there was room for.
+    ///
+    /// They become addresses to walk to, each for the communities that the peer served (those of the reference's snapshots
+    /// for every community of the shared network), and verified peers only once they answer. Call it before or after the
+    /// overlays are loaded.
+    ///
+    /// # Errors
+    /// If the bytes are no snapshot, were damaged, or are of a version that is not read. They may come from anywhere: nothing in
+    /// them makes the node panic, or take in more than 1,000 peers.
+    pub fn load_peers(&self, snapshot: &[u8]) -> Result<usize, PeersError> {
+        self.shared.with_now(|state| state.load_peers(snapshot)).unwrap_or(Err(PeersError::Reentrant))
     }
 
     // --- looking in --------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ use crate::{
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
     hardening::{DefenceTables, Hardening},
-    inbound::{Accepted, Gate, Inbound, Verdicts},
+    inbound::{Accepted, Gate, Inbound},
     limits::Punctures,
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
@@ -186,12 +186,13 @@ impl State {
         });
         let generation = self.places.get(index).map_or(0, |place| place.generation);
         let id = OverlayId { index: u32::try_from(index).unwrap_or(u32::MAX), generation };
-        let overlay = make(id);
+        let mut overlay = make(id);
         self.by_prefix.insert(*overlay.prefix.as_bytes(), id);
         self.directory.insert(id, (overlay.community_id, overlay.key.clone()));
         self.network.blacklist_mid(overlay.key.mid());
-        if overlay.own_network.is_none() {
-            self.network.serve(overlay.community_id);
+        match &mut overlay.own_network {
+            None => self.network.serve(overlay.community_id),
+            Some(own) => drop(own.remember_peers(&self.network.remembered_of(overlay.community_id))),
         }
         if let Some(place) = self.places.get_mut(index) {
             place.overlay = Some(Box::new(overlay));
@@ -234,6 +235,12 @@ impl State {
 
     pub(crate) fn is_loaded(&self, id: OverlayId) -> bool {
         self.directory.contains_key(&id)
+    }
+
+    /// The graphs that overlays have for themselves.
+    pub(crate) fn own_networks(&mut self) -> impl Iterator<Item = (CommunityId, &mut Network)> {
+        let overlays = self.places.iter_mut().filter_map(|place| place.overlay.as_mut());
+        overlays.filter_map(|overlay| Some((overlay.community_id, overlay.own_network.as_mut()?)))
     }
 
     fn place(&mut self, id: OverlayId) -> Option<&mut Place> {
@@ -350,16 +357,16 @@ impl State {
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let Verdicts { holds, checked, took, unit } = self.inbound.verify(&mut accepted, self.clock.as_ref());
-        self.stats.verified += checked;
-        self.stats.verify_time += took;
-        for (packet, holds) in accepted.iter().zip(holds) {
+        let verdicts = self.inbound.verify(&mut accepted, self.clock.as_ref());
+        self.stats.verified += verdicts.checked;
+        self.stats.verify_time += verdicts.took;
+        for (packet, holds) in accepted.iter().zip(&verdicts.holds) {
             if packet.sender.is_some()
                 && let Some(traffic) = self.traffic(packet.overlay)
             {
-                traffic.verified(packet.id, unit * packet.cost());
+                traffic.verified(packet.id, verdicts.share(packet));
             }
-            self.deliver(packet, holds);
+            self.deliver(packet, *holds);
             self.run_hooks();
         }
     }

@@ -33,6 +33,6 @@ pub use self::{
     edge::EdgeWalk,
     overlay::{DISCOVERY_COMMUNITY, DiscoveryCommunity},
     similarity::PeriodicSimilarity,
-    tracker::{Tracker, TrackerLimits},
+    tracker::{Listed, Tracker, TrackerLimits},
     walk::RandomWalk,
 };

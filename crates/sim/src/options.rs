@@ -110,6 +110,7 @@ pub(crate) type Setup = Box<dyn Fn(&Node) + Send>;
 pub struct NodeOptions {
     pub(crate) key: Option<PrivateKey>,
     pub(crate) address: Option<SocketAddr>,
+    pub(crate) second: Option<SocketAddr>,
     pub(crate) machine: Option<Vec<IpAddr>>,
     pub(crate) start_after: Duration,
     pub(crate) limits: Limits,
@@ -133,7 +134,15 @@ impl NodeOptions {
         self
     }
 
-    /// The addresses of the machine that it runs on; by default just that of the node.
+    /// Stands at another address of the other family too: dual stack. What it sends leaves from the address of the family
+    /// that it is sent to; the first address is the one in its LAN.
+    #[must_use]
+    pub fn second_address(mut self, address: SocketAddr) -> Self {
+        self.second = Some(address);
+        self
+    }
+
+    /// The addresses of the machine that it runs on; by default just those of the node.
     #[must_use]
     pub fn machine(mut self, machine: Vec<IpAddr>) -> Self {
         self.machine = Some(machine);

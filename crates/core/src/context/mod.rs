@@ -150,6 +150,13 @@ impl Context<'_> {
         self.state.own.wan
     }
 
+    /// The address that we name in new-style introductions: IPv6 before IPv4, as peers see it or else as it was bound;
+    /// 0.0.0.0:0 if none is known.
+    #[must_use]
+    pub fn preferred(&self) -> SocketAddr {
+        self.state.own.preferred()
+    }
+
     /// Whether this machine has this address, as far as the driver told.
     #[must_use]
     pub fn is_own_address(&self, ip: std::net::IpAddr) -> bool {

@@ -22,24 +22,31 @@ pub(super) struct Known {
 impl Network {
     /// The addresses to walk to for a community: those where none of its peers is known, and which were introduced
     /// through this community or by a peer that serves it, or come from a snapshot. In the order in which they became
-    /// known.
+    /// known, those of peers that were [loaded](crate::Node::load_peers) at the end.
     pub fn walkable(&self, service: CommunityId) -> impl Iterator<Item = SocketAddr> {
-        self.known.iter().filter_map(move |(address, known)| {
-            let serves = match known.introducer {
-                Some(mid) => known.service == Some(service) || self.services_of(&mid).contains(&service),
-                None => known.service.is_none_or(|known| known == service),
-            };
-            let taken = || {
-                self.at(*address).any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
-            };
-            (serves && !taken()).then_some(*address)
+        let serves = move |known: &Known| match known.introducer {
+            Some(mid) => known.service == Some(service) || self.services_of(&mid).contains(&service),
+            None => known.service.is_none_or(|known| known == service),
+        };
+        let introduced = self.known.iter().filter(move |(_, known)| serves(known)).map(|(address, _)| *address);
+        let remembered = self.candidates(service).filter(move |address| !self.known.get(address).is_some_and(serves));
+        introduced.chain(remembered).filter(move |address| {
+            !self.at(*address).any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
         })
+    }
+
+    /// The addresses that a peer introduced, in the order in which they became known, whether peers are there by now or not.
+    pub fn introduced_by(&self, mid: &Mid) -> impl Iterator<Item = SocketAddr> {
+        self.known.iter().filter(move |(_, known)| known.introducer.as_ref() == Some(mid)).map(|(address, _)| *address)
     }
 
     /// Whether the address is known to understand new-style introductions.
     #[must_use]
     pub fn is_new_style(&self, address: SocketAddr) -> bool {
-        self.known.get(&address).is_some_and(|known| known.new_style)
+        match self.known.get(&address) {
+            Some(known) => known.new_style,
+            None => self.candidate_is_new_style(address),
+        }
     }
 
     /// A peer introduced an address to us, through a community. A blacklisted one is ignored, and so is one that another

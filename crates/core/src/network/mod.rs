@@ -6,6 +6,8 @@
 
 mod known;
 mod record;
+mod remembered;
+mod saved;
 mod snapshot;
 
 use std::{
@@ -21,8 +23,14 @@ use ipv8_wire::CommunityId;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
-use self::known::{Known, SMALLEST_SHARE};
-pub use self::record::{Addresses, PeerRecord};
+use self::{
+    known::{Known, SMALLEST_SHARE},
+    remembered::Remembered,
+};
+pub use self::{
+    record::{Addresses, PeerRecord},
+    saved::PeersError,
+};
 use crate::{
     hardening::Hardening,
     limits::{host, is_site},
@@ -106,6 +114,8 @@ pub struct Network {
     introduced: HashMap<Option<Mid>, usize>,
     /// How many peers are at which host.
     hosts: HashMap<IpAddr, usize>,
+    /// Peers of an earlier run.
+    remembered: Remembered,
     blacklist: HashSet<SocketAddr>,
     blacklisted_mids: HashSet<Mid>,
     events: Vec<NetworkEvent>,
@@ -144,6 +154,7 @@ impl Network {
             known: LinkedHashMap::new(),
             introduced: HashMap::new(),
             hosts: HashMap::new(),
+            remembered: Remembered::default(),
             blacklist: HashSet::new(),
             blacklisted_mids: HashSet::new(),
             events: Vec::new(),
@@ -234,11 +245,6 @@ impl Network {
     pub(crate) fn peer_at(&self, address: SocketAddr, key: &[u8]) -> Option<Mid> {
         let here = |mid: &&Mid| self.peers.get(*mid).is_some_and(|record| record.key.as_bytes() == key);
         self.at(address).find(here).copied()
-    }
-
-    /// The addresses that a peer introduced, in the order in which they became known, whether peers are there by now or not.
-    pub fn introduced_by(&self, mid: &Mid) -> impl Iterator<Item = SocketAddr> {
-        self.known.iter().filter(move |(_, known)| known.introducer.as_ref() == Some(mid)).map(|(address, _)| *address)
     }
 
     /// Whether there are as many peers at the host of this address as may be ([`Hardening::peers_per_host`]).
@@ -383,6 +389,7 @@ impl Network {
         for mid in there {
             self.remove(&mid);
         }
+        self.candidate_is_silent(address);
     }
 
     /// Forgets a peer and its addresses; false if it was not known.
