@@ -163,6 +163,13 @@ impl Context<'_> {
         self.state.own.is_ours(ip)
     }
 
+    /// Whether the node has a socket for addresses of this family, as far as the driver told.
+    #[must_use]
+    pub fn can_reach(&self, address: SocketAddr) -> bool {
+        let interfaces = &self.state.own.interfaces;
+        (interfaces.v4.is_none() && interfaces.v6.is_none()) || self.state.own.has_class(address)
+    }
+
     /// The message that is being handled; `None` in tasks, strategies and hooks.
     #[must_use]
     pub fn received(&self) -> Option<&Received<'_>> {
