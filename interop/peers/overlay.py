@@ -1,6 +1,7 @@
 """One node with the Lamport clock community of the overlay tutorial."""
 from __future__ import annotations
 
+import argparse
 import base64
 
 import peerlib  # noqa: I001 (first: it empties the address providers)
@@ -9,6 +10,7 @@ from ipv8.community import Community, CommunitySettings
 from ipv8.configuration import Bootstrapper, BootstrapperDefinition, ConfigBuilder, Strategy, WalkerDefinition
 from ipv8.lazy_community import lazy_wrapper
 from ipv8.messaging.lazy_payload import VariablePayload, vp_compile
+from ipv8.messaging.interfaces.udp.endpoint import UDPv6Address
 from ipv8.peer import Peer
 from ipv8.peerdiscovery.network import PeerObserver
 from ipv8_service import IPv8
@@ -79,35 +81,54 @@ class LamportCommunity(Community, PeerObserver):
         peerlib.emit("removed", mid=peer.mid.hex())
 
 
-async def main() -> None:
-    """Read the flags, run the node."""
-    parser = peerlib.arguments(__doc__, "medium")
-    parser.add_argument("--bootstrap", type=peerlib.address, nargs="+", action="extend", default=[], metavar="IP:PORT",
-                        help="nodes or trackers to find the first peers through")
+def arguments() -> argparse.Namespace:
+    """Read the flags."""
+    parser = peerlib.arguments(__doc__, "medium", peerlib.any_address)
+    parser.add_argument("--also-listen", type=peerlib.any_address, metavar="[IP]:PORT",
+                        help="a second address to listen at, IPv6 beside an IPv4 one")
+    parser.add_argument("--bootstrap", type=peerlib.any_address, nargs="+", action="extend", default=[],
+                        metavar="IP:PORT", help="nodes or trackers to find the first peers through")
     parser.add_argument("--bootstrap-timeout", type=float, default=30.0, metavar="S",
                         help="least seconds between two visits to them (default: the reference's %(default)s)")
     parser.add_argument("--community", type=peerlib.community_id, required=True, metavar="HEX40")
+    parser.add_argument("--target", type=int, default=10, metavar="N", help="peers to look for (default: %(default)s)")
     parser.add_argument("--pause", type=float, default=0.02, metavar="S",
                         help="wait before each answer; 0 counts as fast as it can, as the tutorial (default: %(default)s)")
     parser.add_argument("--greet", type=float, default=5.0, metavar="S",
                         help="greet everyone this often until the clock moves (default: the tutorial's %(default)s)")
-    args = parser.parse_args()
+    return parser.parse_args()
 
+
+def interface(listen: peerlib.SocketAddress) -> dict:
+    """The configuration of one socket."""
+    kind = "UDPIPv6" if isinstance(listen, UDPv6Address) else "UDPIPv4"
+    return {"interface": kind, "ip": listen[0], "port": listen[1]}
+
+
+async def main() -> None:
+    """Run the node."""
+    args = arguments()
     LamportCommunity.community_id = args.community
     key = peerlib.private_key(args.key, args.curve)
     builder = ConfigBuilder().clear_keys().clear_overlays().set_log_level("WARNING")
-    builder.set_address(args.listen.ip).set_port(args.listen.port)
     builder.add_key_from_bin("me", base64.b64encode(key.key_to_bin()).decode())
-    builder.add_overlay("LamportCommunity", "me", [WalkerDefinition(Strategy.RandomWalk, 10, {"timeout": 3.0})],
+    builder.add_overlay("LamportCommunity", "me",
+                        [WalkerDefinition(Strategy.RandomWalk, args.target, {"timeout": 3.0})],
                         [BootstrapperDefinition(Bootstrapper.DispersyBootstrapper,
-                                                {"ip_addresses": args.bootstrap, "dns_addresses": [],
+                                                {"ip_addresses": [], "dns_addresses": [],
                                                  "bootstrap_timeout": args.bootstrap_timeout})],
                         {"pause": args.pause, "greet": args.greet}, [])
-    ipv8 = IPv8(builder.finalize(), extra_communities={"LamportCommunity": LamportCommunity})
-    await ipv8.endpoint.open()
-    listen = peerlib.check_port(ipv8.endpoint.interfaces["UDPIPv4"], args.listen)
+    configuration = builder.finalize()
+    wanted = [address for address in (args.listen, args.also_listen) if address]
+    configuration["interfaces"] = [interface(address) for address in wanted]
+    ipv8 = IPv8(configuration, extra_communities={"LamportCommunity": LamportCommunity})
     overlay = ipv8.overlays[0]
-    peerlib.emit("started", listen=listen, mid=overlay.my_peer.mid.hex())
+    # The configuration knows IPv4 addresses only.
+    overlay.bootstrappers[0].ip_addresses = args.bootstrap
+    await ipv8.endpoint.open()
+    listen = [peerlib.check_port(ipv8.endpoint.interfaces[interface(address)["interface"]], address)
+              for address in wanted]
+    peerlib.emit("started", listen=listen[0] if len(listen) == 1 else listen, mid=overlay.my_peer.mid.hex())
     await ipv8.start()
     overlay.started()
     await peerlib.until_end(args.seconds)

@@ -1,4 +1,4 @@
-"""What the test peers share: loopback only, JSON lines, an end that always comes."""
+"""What the test peers share: no real network, JSON lines, an end that always comes."""
 from __future__ import annotations
 
 import argparse
@@ -13,15 +13,21 @@ from collections.abc import Awaitable, Callable
 
 from ipv8.messaging.interfaces.lan_addresses.interfaces import get_providers
 
+ISOLATED = os.environ.get("IPV8_PEERS_ISOLATED") == "1"
+"""We are in a network namespace of a test, where any address will do and the LAN address is to be found as always."""
+
 # Without providers the reference takes 127.0.0.1 for its LAN address. With them it would advertise the address of
 # another interface, where nobody listens. The list is cached, so emptying it here holds for the whole process; it has
 # to happen before any overlay is loaded.
-get_providers().clear()
+if not ISOLATED:
+    get_providers().clear()
 
 from ipv8.community import Community  # noqa: E402
 from ipv8.keyvault.crypto import default_eccrypto  # noqa: E402
 from ipv8.keyvault.keys import PrivateKey  # noqa: E402
-from ipv8.messaging.interfaces.udp.endpoint import UDPEndpoint, UDPv4Address  # noqa: E402
+from ipv8.messaging.interfaces.udp.endpoint import UDPEndpoint, UDPv4Address, UDPv6Address  # noqa: E402
+
+SocketAddress = UDPv4Address | UDPv6Address
 
 
 class Refused(Exception):
@@ -39,19 +45,27 @@ def emit(event: str, **fields: object) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def address(text: str) -> UDPv4Address:
+def address(text: str) -> SocketAddress:
     """Read `IP:PORT`, where IP is an IPv4 loopback address."""
+    found = any_address(text)
+    if isinstance(found, UDPv6Address):
+        raise argparse.ArgumentTypeError(f"{text!r} is not IPV4:PORT")
+    return found
+
+
+def any_address(text: str) -> SocketAddress:
+    """Read `IP:PORT` or `[IP]:PORT`, where IP is a loopback address."""
     host, _, port = text.rpartition(":")
     try:
-        ip = ipaddress.IPv4Address(host)
+        ip = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
         number = int(port)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not IPV4:PORT") from None
-    if not ip.is_loopback:
-        raise argparse.ArgumentTypeError(f"{host} is not a loopback address: test peers stay on 127.0.0.0/8")
+        raise argparse.ArgumentTypeError(f"{text!r} is not IP:PORT") from None
+    if not ip.is_loopback and not ISOLATED:
+        raise argparse.ArgumentTypeError(f"{host} is not a loopback address: test peers stay on 127.0.0.0/8 and ::1")
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is not a port: use 0 to 65535")
-    return UDPv4Address(str(ip), number)
+    return (UDPv4Address if ip.version == 4 else UDPv6Address)(str(ip), number)
 
 
 def community_id(text: str) -> bytes:
@@ -66,14 +80,15 @@ def community_id(text: str) -> bytes:
 
 
 def show(value: tuple) -> str:
-    """Write an address as `IP:PORT`."""
-    return f"{value[0]}:{value[1]}"
+    """Write an address as `IP:PORT`, or `[IP]:PORT` for IPv6."""
+    return f"[{value[0]}]:{value[1]}" if ":" in value[0] else f"{value[0]}:{value[1]}"
 
 
-def arguments(description: str, curve: str) -> argparse.ArgumentParser:
-    """The flags that every peer has; `curve` is that of a key made on the spot."""
+def arguments(description: str, curve: str,
+              listen: Callable[[str], SocketAddress] = address) -> argparse.ArgumentParser:
+    """The flags that every peer has; `curve` is that of a key made on the spot, `listen` reads where it listens."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--listen", type=address, default=UDPv4Address("127.0.0.1", 0), metavar="IP:PORT",
+    parser.add_argument("--listen", type=listen, default=UDPv4Address("127.0.0.1", 0), metavar="IP:PORT",
                         help="where to listen, on loopback (default: a free port of 127.0.0.1)")
     parser.add_argument("--key", metavar="FILE", help="private key file; made if it does not exist (default: a fresh key)")
     parser.add_argument("--curve", choices=default_eccrypto.security_levels, default=curve,
@@ -99,10 +114,10 @@ def private_key(file: str | None, curve: str) -> PrivateKey:
     return key
 
 
-def check_port(endpoint: UDPEndpoint, wanted: UDPv4Address) -> str:
+def check_port(endpoint: UDPEndpoint, wanted: SocketAddress) -> str:
     """The address an opened endpoint has. The reference goes on with another port where `wanted` is taken."""
     actual = endpoint.get_address() if endpoint.is_open() else ("", 0)
-    if actual[0] != wanted.ip or (wanted.port and actual[1] != wanted.port):
+    if actual[0] != wanted[0] or (wanted[1] and actual[1] != wanted[1]):
         endpoint.close()
         raise Refused(f"{show(wanted)} is taken: stop what listens there or choose another port")
     return show(actual)

@@ -19,8 +19,12 @@
 //! with `skipped:`; `cargo xtask test` sets everything up and repeats those lines at its end.
 #![allow(clippy::disallowed_methods, reason = "a harness around real processes: it waits in real time, on threads")]
 
+mod lab;
+mod nat;
 mod process;
 mod programs;
 
+pub use lab::{Lab, LabError};
+pub use nat::{Internet, Nat, PORT};
 pub use process::{Process, ProcessError, Started};
 pub use programs::{binary, example, free_port, python, script, skip};
