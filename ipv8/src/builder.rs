@@ -8,7 +8,8 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError, strategy::DEFAULT_TICK,
+    Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
+    strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{
     Curve, PrivateKey,
@@ -160,6 +161,7 @@ pub struct Builder {
     trackers: Option<Vec<Address>>,
     tick: Duration,
     max_peers: MaxPeers,
+    hardening: Hardening,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -174,6 +176,7 @@ pub fn builder() -> Builder {
         trackers: None,
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
+        hardening: Hardening::default(),
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -254,6 +257,12 @@ impl Builder {
     /// [`Builder::overlay`] says it in its [`OverlayConfig`].
     pub fn max_peers(mut self, max_peers: MaxPeers) -> Self {
         self.max_peers = max_peers;
+        self
+    }
+
+    /// Trusts what it is told as much as this says: [`Hardening::default`] unless this is called.
+    pub fn hardening(mut self, hardening: Hardening) -> Self {
+        self.hardening = hardening;
         self
     }
 
@@ -344,8 +353,9 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let tick = self.tick;
-        let endpoint = Endpoint::bind_with(&listen, |seed| NodeConfig { tick, ..NodeConfig::new(key, seed) })?;
+        let (tick, hardening) = (self.tick, self.hardening);
+        let endpoint =
+            Endpoint::bind_with(&listen, |seed| NodeConfig { tick, hardening, ..NodeConfig::new(key, seed) })?;
         let mut starts = Vec::with_capacity(overlays.len());
         for (key, overlay) in overlays {
             let loading = Loading { node: endpoint.node(), key, trackers: &trackers, max_peers: self.max_peers };

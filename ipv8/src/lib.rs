@@ -21,8 +21,8 @@ mod service;
 pub mod tutorial {}
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, MaxPeers, Node,
-    OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Stats, Strategy, Target, TaskError,
+    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening, MaxPeers,
+    Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Stats, Strategy, Target, TaskError,
     TaskRef, Time, handlers,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};

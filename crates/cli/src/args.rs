@@ -135,6 +135,9 @@ pub(crate) struct NodeOptions {
     /// Leave out the public trackers
     #[arg(long)]
     pub(crate) no_default_bootstrap: bool,
+    /// How much to trust what the node is told: reference, compatible or hardened
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hardening: Option<String>,
     /// Keep peers in this file between two runs
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_file: Option<String>,

@@ -19,7 +19,7 @@ use ipv8_net::Listen;
 use ipv8_wire::Address;
 
 use super::{
-    Config, Log, LogFormat, WALKER_INTERVALS,
+    Config, Log, LogFormat, WALKER_INTERVALS, hardening,
     layers::Dialect,
     origin::{Document, Origin, path},
     overlays,
@@ -84,6 +84,7 @@ pub(crate) fn config(
     if values.take("api").is_some() {
         values.problem("api", "is not available yet: leave it out");
     }
+    let hardening = hardening::read(&mut values);
     let log = reader.log(&mut values);
     let peer_file = reader.peer_file(&mut values, working_directory.as_deref());
     let (overlays, rows) = overlays::read(&mut reader, &mut values, &keys, node_alias.as_deref());
@@ -97,6 +98,7 @@ pub(crate) fn config(
         listen,
         walker_interval,
         max_peers: max_peers.unwrap_or_default(),
+        hardening,
         trackers,
         api: None,
         log,
