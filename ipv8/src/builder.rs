@@ -296,7 +296,6 @@ impl Builder {
         });
         self.overlays.push(Ok(Prepared {
             name: C::name().to_owned(),
-            id: C::ID,
             key: KeyChoice::Node,
             after: Vec::new(),
             conditions: Vec::new(),

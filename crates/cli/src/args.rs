@@ -141,7 +141,7 @@ pub(crate) struct NodeOptions {
     /// Keep peers in this file between two runs
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_file: Option<String>,
-    /// Directory that relative paths start from
+    /// Directory that relative paths of the configuration start from
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) working_directory: Option<String>,
     /// What to log: error, warn, info, debug, trace, or ipv8_core=debug,warn

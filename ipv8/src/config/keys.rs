@@ -109,8 +109,8 @@ pub const KEYS: &[Key] = &[
         "working_directory",
         Kind::Text,
         "",
-        "The directory that relative paths start from: those of keys and of the peer file. Without it, the one that the \
-         program was started in. It must exist.",
+        "The directory that relative paths of keys and of the peer file start from, unless they are typed as flags. Without \
+         it, the one that the program was started in. It must exist.",
     )
     .like("\"/var/lib/ipv8\"")
     .var("IPV8_WORKING_DIRECTORY")

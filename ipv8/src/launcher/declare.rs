@@ -275,6 +275,7 @@ impl<C> std::fmt::Debug for Launcher<C> {
 /// A launcher whose community's type is forgotten.
 pub(crate) trait Erased: Send + Sync {
     fn name(&self) -> &str;
+    fn id(&self) -> CommunityId;
     /// What it says itself, by the names of a configuration.
     fn describe(&self) -> Vec<(&'static str, Value)>;
     /// Makes what can be made without a node.

@@ -100,7 +100,6 @@ pub(crate) type Start = Box<dyn FnOnce() -> Result<(), (String, String)> + Send>
 /// An overlay that can be loaded.
 pub(crate) struct Prepared {
     pub(crate) name: String,
-    pub(crate) id: CommunityId,
     pub(crate) key: KeyChoice,
     pub(crate) after: Vec<String>,
     pub(crate) conditions: Vec<Condition>,
@@ -110,6 +109,10 @@ pub(crate) struct Prepared {
 impl<C: Community> Erased for Launcher<C> {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn id(&self) -> CommunityId {
+        self.id
     }
 
     fn describe(&self) -> Vec<(&'static str, Value)> {
@@ -183,7 +186,7 @@ impl<C: Community> Erased for Launcher<C> {
         });
         Ok(Prepared {
             name: self.name.clone(),
-            id,
+
             key: overrides.key.map_or_else(|| self.key.clone(), KeyChoice::Alias),
             after: self.after.clone(),
             conditions: self.conditions.clone(),
