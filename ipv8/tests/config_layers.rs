@@ -1,5 +1,5 @@
 //! A file goes over defaults, the environment over the file, flags over all; and each value tells where it comes from.
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! A service saves its peers when it stops, and walks to them when it starts again.
-#![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 

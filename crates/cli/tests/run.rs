@@ -1,6 +1,7 @@
 //! `ipv8 run`: a node until it is stopped.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "helpers may fail a test, and look at the clock")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers may fail a test")]
+#![allow(clippy::disallowed_methods, reason = "a test of a program looks at the clock")]
 
 mod common;
 
