@@ -7,12 +7,11 @@
 #![allow(clippy::disallowed_methods, reason = "measures real time, on threads")]
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ipv8_interop::{Internet, Lab, LabError, Nat, PORT, Process, Started, binary, python, script, skip};
+use ipv8_interop::{Internet, Lab, LabError, Nat, PORT, Process, ProcessError, Programs, Side, Started, skip};
 
 /// How long a program may take to start: all of them do so at once.
 const START: Duration = Duration::from_secs(60);
@@ -23,13 +22,6 @@ const WATCH: Duration = Duration::from_secs(25);
 /// Between two visits to the tracker, for both sides alike: the reference's 30 seconds would make this test wait.
 const BOOTSTRAP_TIMEOUT: &str = "5";
 const TRACKER_PORT: u16 = 6421;
-
-/// Who runs a program.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Side {
-    Ours,
-    Theirs,
-}
 
 /// The columns of the table: who the first and the second peer are, and who the tracker is.
 const COLUMNS: [(&str, [Side; 2], Side); 4] = [
@@ -90,7 +82,7 @@ struct Pair {
 
 struct World<'a> {
     lab: &'a Lab,
-    python: &'a Path,
+    programs: &'a Programs,
 }
 
 impl World<'_> {
@@ -102,14 +94,7 @@ impl World<'_> {
     }
 
     fn tracker(&self, side: Side, host: &str) -> Option<Process> {
-        let mut command = match side {
-            Side::Ours => {
-                let mut command = binary("ipv8")?;
-                command.args(["tracker", "--json"]);
-                command
-            }
-            Side::Theirs => script(self.python, "tracker.py"),
-        };
+        let mut command = self.programs.tracker(side)?;
         command.args(["--listen", &format!("0.0.0.0:{TRACKER_PORT}")]);
         let mut tracker = self.start(host, &format!("{side:?} tracker"), command, side);
         tracker.started(START).unwrap();
@@ -118,10 +103,7 @@ impl World<'_> {
 
     fn peer(&self, pair: &Pair, index: u16) -> (Process, Started) {
         let (host, side) = (&pair.hosts[usize::from(index)], pair.sides[usize::from(index)]);
-        let mut command = match side {
-            Side::Ours => Command::new(env!("CARGO_BIN_EXE_test-peer")),
-            Side::Theirs => script(self.python, "overlay.py"),
-        };
+        let mut command = self.programs.peer(side);
         let port = if pair.place.same_home { PORT + index } else { PORT };
         command.args(["--listen", &format!("0.0.0.0:{port}"), "--community", &pair.community]);
         command.args(["--bootstrap", &pair.tracker.to_string(), "--bootstrap-timeout", BOOTSTRAP_TIMEOUT]);
@@ -144,7 +126,7 @@ impl World<'_> {
                 let come = peer.wait_for(event, left, |seen| seen["event"] == event && seen["mid"] == *other.mid);
                 match come {
                     Ok(_) => {}
-                    Err(ipv8_interop::ProcessError::Deadline { .. }) => return None,
+                    Err(ProcessError::Deadline { .. }) => return None,
                     Err(error) => panic!("{}: {error}", pair.place),
                 }
             }
@@ -155,7 +137,7 @@ impl World<'_> {
 
 #[test]
 fn peers_meet_through_routers_as_often_as_the_references_do() {
-    let Some(python) = python() else { return };
+    let Some(programs) = Programs::find(env!("CARGO_BIN_EXE_test-peer")) else { return };
     let lab = match Lab::open() {
         Ok(lab) => lab,
         Err(LabError::Unavailable(reason)) => return skip(&reason),
@@ -182,7 +164,7 @@ fn peers_meet_through_routers_as_often_as_the_references_do() {
         }
     }
     internet.build(&lab).unwrap();
-    let world = World { lab: &lab, python: &python };
+    let world = World { lab: &lab, programs: &programs };
     let mut running = Vec::new();
     for (side, _, host) in &trackers {
         let Some(tracker) = world.tracker(*side, host) else { return };
