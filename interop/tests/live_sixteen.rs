@@ -37,8 +37,9 @@ fn eight_of_each(listen: &'static [&'static str]) -> Vec<Spec> {
     Side::alternating().take(NODES).map(|side| Spec { side, listen }).collect()
 }
 
-/// Starts nodes that find their first peers through one contact, and waits until each knows every other one.
-fn form_one_overlay(what: &str, programs: &Programs, nodes: &[Spec], contacts: &[SocketAddr]) {
+/// Starts nodes that find their first peers through one contact, and waits until each knows every other one. How many were
+/// found over IPv6.
+fn form_one_overlay(what: &str, programs: &Programs, nodes: &[Spec], contacts: &[SocketAddr]) -> usize {
     let community = community(what);
     let contacts: Vec<String> = contacts.iter().map(ToString::to_string).collect();
     let mut processes: Vec<Process> = (0..)
@@ -55,14 +56,18 @@ fn form_one_overlay(what: &str, programs: &Programs, nodes: &[Spec], contacts: &
         .collect();
     let ids: Vec<Vec<String>> = processes.iter_mut().map(|process| identity(process)).collect();
     let begin = Instant::now();
+    let mut on_ipv6 = 0;
     for (process, own) in processes.iter_mut().zip(&ids) {
         for other in ids.iter().filter(|other| *other != own) {
             let (mid, addresses) = other.split_first().unwrap();
             let seen = process.finds(mid, FOUND.saturating_sub(begin.elapsed())).unwrap();
             assert!(addresses.iter().any(|address| seen["address"] == *address), "{seen} of {addresses:?}");
+            on_ipv6 += usize::from(seen["address"].as_str().is_some_and(|address| address.starts_with('[')));
         }
     }
-    println!("{what}: {} nodes know each other after {:.1} s", nodes.len(), begin.elapsed().as_secs_f64());
+    let seconds = begin.elapsed().as_secs_f64();
+    println!("{what}: {} nodes know each other after {seconds:.1} s; {on_ipv6} were found over IPv6", nodes.len());
+    on_ipv6
 }
 
 /// A node's mid and all its addresses.
@@ -102,28 +107,33 @@ fn through_their_tracker() {
     through_a_tracker(Side::Theirs);
 }
 
-/// The reference's tracker speaks IPv4 only, so any node stands in for one.
-#[test]
-fn through_a_node_on_ipv6() {
-    let Some(programs) = programs() else { return };
+/// Something to start from on IPv6: the reference's tracker speaks IPv4 only, so any node stands in for one.
+fn first_on_ipv6(programs: &Programs, what: &str) -> (Process, Started) {
     let mut command = programs.peer(Side::Ours);
-    command.args(["--listen", V6[0], "--community", &community("node on IPv6")]);
-    command.args(["--target", "20", "--greet", "600"]);
-    let (_node, contact) = started("first node", command);
-    form_one_overlay("node on IPv6", &programs, &eight_of_each(&V6), &[contact.listen]);
+    command.args(["--listen", V6[0], "--community", &community(what), "--target", "20", "--greet", "600"]);
+    started("first node", command)
 }
 
-/// Half of the nodes have both kinds of sockets.
+#[test]
+fn on_ipv6() {
+    let Some(programs) = programs() else { return };
+    let (_node, contact) = first_on_ipv6(&programs, "IPv6");
+    form_one_overlay("IPv6", &programs, &eight_of_each(&V6), &[contact.listen]);
+}
+
+/// Half of the nodes, of either side, have both kinds of sockets.
 #[test]
 fn on_ipv4_with_ipv6_beside_it() {
     let Some(programs) = programs() else { return };
     let Some(mut command) = programs.tracker(Side::Ours) else { return };
     command.args(["--listen", V4[0]]);
     let (_tracker, contact) = started("tracker", command);
+    let (_node, also) = first_on_ipv6(&programs, "dual stack");
     let nodes: Vec<Spec> = Side::alternating()
         .zip([V4.as_slice(), &V4, &BOTH, &BOTH].into_iter().cycle())
         .map(|(side, listen)| Spec { side, listen })
         .take(NODES)
         .collect();
-    form_one_overlay("dual stack", &programs, &nodes, &[contact.listen]);
+    let on_ipv6 = form_one_overlay("dual stack", &programs, &nodes, &[contact.listen, also.listen]);
+    assert!(on_ipv6 > 0, "nobody was found over IPv6");
 }
