@@ -3,9 +3,13 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
-use ipv8_core::{Community, LoadError, Node, OverlayConfig, Target};
+use indexmap::IndexMap;
+use ipv8_core::{
+    Community, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError, strategy::DEFAULT_TICK,
+};
 use ipv8_crypto::{
     Curve, PrivateKey,
     keyfile::{self, KeyFileError},
@@ -15,13 +19,20 @@ use ipv8_net::{BindError, Endpoint, Listen};
 use ipv8_wire::Address;
 use rand::{SeedableRng, rngs::StdRng};
 
-use crate::service::Service;
+use crate::{
+    launcher::{
+        DEFAULT_TARGET, Erased, Item, KeyChoice, Launcher, Launchers, Loading, OrderError, Overrides, Prepared, Start,
+        order,
+    },
+    peer_file::{PeerFile, PeerFileError},
+    service::Service,
+};
 
 /// Where a node listens unless it is told otherwise; the next free port if it is busy, as in the reference.
 pub const DEFAULT_PORT: u16 = 8090;
 
-/// How many peers an overlay looks for unless it is told otherwise (the reference's default).
-const DEFAULT_TARGET: usize = 20;
+/// How often known peers are saved, unless the builder is told otherwise.
+pub const DEFAULT_SAVE_INTERVAL: Duration = Duration::from_secs(300);
 
 /// Why a node could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +55,76 @@ pub enum StartError {
     /// A bootstrap address cannot be read.
     #[error("`{0}` is no bootstrap address: write HOST:PORT, IP:PORT or [IPv6]:PORT")]
     Bootstrap(String),
+    /// A launcher wants a key that nobody gave.
+    #[error("{launcher} signs with the key `{alias}`, which is not there: add it with `key_as`")]
+    UnknownKey {
+        /// The launcher.
+        launcher: String,
+        /// The alias.
+        alias: String,
+    },
+    /// What a launcher was told is wrong.
+    #[error("{launcher} cannot be made: {source}")]
+    Settings {
+        /// The launcher.
+        launcher: String,
+        /// What is wrong.
+        source: SettingsError,
+    },
+    /// Launchers wait for what is not there, or for each other.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// What was to be called at the start failed.
+    #[error("{launcher} does not start: {method}: {reason}")]
+    Method {
+        /// The launcher.
+        launcher: String,
+        /// The method.
+        method: String,
+        /// Why, in its own words.
+        reason: String,
+    },
+    /// The peer file could not be used.
+    #[error(transparent)]
+    Peers(#[from] PeerFileError),
 }
 
-enum Key {
+/// Where a key comes from.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum KeySource {
+    /// Drawn at each start.
     Fresh(Curve),
+    /// This one.
     Given(PrivateKey),
+    /// In a file, in the reference's own format; drawn and saved if there is no file.
     File(PathBuf, Curve),
+    /// In a file that must be there.
+    Existing(PathBuf),
+    /// In a file; if there is none, this key, which is then saved (the reference's `bin` with a `file`).
+    FileOr(PathBuf, PrivateKey),
 }
 
-/// Loads one overlay into a node.
-type Load = Box<dyn FnOnce(&Node, &[Address]) -> Result<(), LoadError> + Send>;
+impl KeySource {
+    fn load(self) -> Result<PrivateKey, StartError> {
+        Ok(match self {
+            Self::Given(key) => key,
+            Self::Fresh(curve) => PrivateKey::generate(curve, &mut system_rng()?)?,
+            Self::File(path, curve) => keyfile::load_or_generate(path, curve, &mut system_rng()?)?,
+            Self::Existing(path) => keyfile::load(path)?,
+            Self::FileOr(path, key) => match keyfile::load(&path) {
+                Err(KeyFileError::NotFound(_)) => {
+                    keyfile::save(&path, &key, false)?;
+                    key
+                }
+                loaded => loaded?,
+            },
+        })
+    }
+}
+
+/// An overlay as it waits to be loaded. A problem is kept until the start, so that saying more stays a chain of calls.
+type Planned = Result<Prepared, (String, SettingsError)>;
 
 /// Says what a node is made of, and starts it.
 ///
@@ -78,42 +149,78 @@ type Load = Box<dyn FnOnce(&Node, &[Address]) -> Result<(), LoadError> + Send>;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// A configuration file gives one too: see [`Config::into_builder`](crate::config::Config::into_builder).
 #[must_use = "nothing happens until `start`"]
 pub struct Builder {
-    key: Key,
+    key: KeySource,
+    keys: IndexMap<String, KeySource>,
     listen: Vec<Listen>,
     bootstrap: Option<Vec<String>>,
-    overlays: Vec<Load>,
+    trackers: Option<Vec<Address>>,
+    tick: Duration,
+    max_peers: MaxPeers,
+    peer_file: Option<(PeerFile, Duration)>,
+    overlays: Vec<Planned>,
 }
 
 /// Begins to describe a node: with a fresh key, the default port and the public bootstrap servers, but no overlays.
 pub fn builder() -> Builder {
-    Builder { key: Key::Fresh(Curve::Curve25519), listen: Vec::new(), bootstrap: None, overlays: Vec::new() }
+    Builder {
+        key: KeySource::Fresh(Curve::Curve25519),
+        keys: IndexMap::new(),
+        listen: Vec::new(),
+        bootstrap: None,
+        trackers: None,
+        tick: DEFAULT_TICK,
+        max_peers: MaxPeers::default(),
+        peer_file: None,
+        overlays: Vec::new(),
+    }
 }
 
 impl Builder {
     /// Uses this key.
-    pub fn key(mut self, key: PrivateKey) -> Self {
-        self.key = Key::Given(key);
-        self
+    pub fn key(self, key: PrivateKey) -> Self {
+        self.key_source(KeySource::Given(key))
     }
 
     /// Uses the key in this file, in the reference's own format; makes one of this curve if there is no such file.
-    pub fn key_file(mut self, path: impl Into<PathBuf>, curve: Curve) -> Self {
-        self.key = Key::File(path.into(), curve);
-        self
+    pub fn key_file(self, path: impl Into<PathBuf>, curve: Curve) -> Self {
+        self.key_source(KeySource::File(path.into(), curve))
     }
 
     /// Makes a fresh key of this curve instead of [`Curve::Curve25519`].
-    pub fn fresh_key(mut self, curve: Curve) -> Self {
-        self.key = Key::Fresh(curve);
+    pub fn fresh_key(self, curve: Curve) -> Self {
+        self.key_source(KeySource::Fresh(curve))
+    }
+
+    /// Uses a key from wherever it comes.
+    pub fn key_source(mut self, source: KeySource) -> Self {
+        self.key = source;
+        self
+    }
+
+    /// Has another key, under an alias: for [`Launcher::key_alias`], and for the overlays of a configuration file. It is
+    /// read or made only if an overlay uses it.
+    pub fn key_as(mut self, alias: impl Into<String>, source: KeySource) -> Self {
+        self.keys.insert(alias.into(), source);
         self
     }
 
     /// Listens at this address, and fails if the port is in use; port 0 picks a free one. Once for IPv4 and once for
     /// IPv6. Without it, the node listens at 0.0.0.0:8090, or at the next free port.
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.listen.push(Listen::exactly(address));
+    pub fn listen(self, address: SocketAddr) -> Self {
+        self.listen_at(Listen::exactly(address))
+    }
+
+    /// Listens at this address, or at the next free port if the port is in use.
+    pub fn listen_or_next(self, address: SocketAddr) -> Self {
+        self.listen_at(Listen::or_next(address))
+    }
+
+    pub(crate) fn listen_at(mut self, listen: Listen) -> Self {
+        self.listen.push(listen);
         self
     }
 
@@ -130,48 +237,191 @@ impl Builder {
         self
     }
 
-    /// Loads a community. One that names no strategy walks at random until it has 20 peers; one that names no
-    /// bootstrapper uses the trackers of this builder. One that is to do neither says so with
+    /// Uses exactly these trackers, and those that are added with [`Builder::bootstrap`].
+    pub(crate) fn trackers(mut self, trackers: Vec<Address>) -> Self {
+        self.trackers = Some(trackers);
+        self
+    }
+
+    /// The time in which every strategy takes one step, half a second by default; at least a millisecond (the reference's
+    /// `walker_interval`).
+    pub fn walker_interval(mut self, interval: Duration) -> Self {
+        self.tick = interval;
+        self
+    }
+
+    /// How many peers launched overlays take that do not say so themselves; 30 by default. An overlay that is given to
+    /// [`Builder::overlay`] says it in its [`OverlayConfig`].
+    pub fn max_peers(mut self, max_peers: MaxPeers) -> Self {
+        self.max_peers = max_peers;
+        self
+    }
+
+    /// Keeps the peers that were found in this file: they are loaded at the start, and saved when the service is stopped
+    /// and at intervals of a second or more ([`DEFAULT_SAVE_INTERVAL`] is a good choice). See [`PeerFile`].
+    pub fn peer_file(mut self, path: impl Into<PathBuf>, interval: Duration) -> Self {
+        self.peer_file = Some((PeerFile::new(path), interval));
+        self
+    }
+
+    /// Loads a community. One that names no strategy walks at random until it has 20 peers, and has its
+    /// [`Community::default_strategies`] beside that; one that names no bootstrapper uses the trackers of this builder. One
+    /// that is to do neither says so with
     /// [`OverlayConfig::no_strategies`] and [`OverlayConfig::no_bootstrappers`]. See [`OverlayConfig`] for what else can be
     /// said.
     pub fn overlay<C: Community>(mut self, config: impl Into<OverlayConfig<C>>) -> Self {
         let mut config = config.into();
         if config.takes_default_strategies() {
             config = config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET));
-        }
-        self.overlays.push(Box::new(move |node, trackers| {
-            if config.takes_default_bootstrappers() && !trackers.is_empty() {
-                config = config.bootstrapper(TrackerBootstrapper::new(trackers.iter().cloned()));
+            for (strategy, target) in C::default_strategies() {
+                config = config.boxed_strategy(strategy, target);
             }
-            node.load(config).map(drop)
+        }
+        let load = Box::new(move |loading: Loading<'_>| {
+            if config.takes_default_bootstrappers() && !loading.trackers.is_empty() {
+                config = config.bootstrapper(TrackerBootstrapper::new(loading.trackers.iter().cloned()));
+            }
+            loading.node.load(config)?;
+            let nothing: Start = Box::new(|| Ok(()));
+            Ok(nothing)
+        });
+        self.overlays.push(Ok(Prepared {
+            name: C::name().to_owned(),
+            id: C::ID,
+            key: KeyChoice::Node,
+            after: Vec::new(),
+            conditions: Vec::new(),
+            load,
         }));
+        self
+    }
+
+    /// Loads the overlay that a launcher declares. See [`launcher`](crate::launcher).
+    pub fn launch<C: Community>(mut self, launcher: &Launcher<C>) -> Self {
+        self.overlays.push(plan(launcher));
+        self
+    }
+
+    /// Loads the overlays of all these launchers.
+    pub fn launchers(mut self, launchers: &Launchers) -> Self {
+        self.overlays.extend(launchers.iter().map(|launcher| plan(launcher.as_ref())));
+        self
+    }
+
+    /// Loads what a configuration made of a launcher.
+    pub(crate) fn prepared(mut self, prepared: Prepared) -> Self {
+        self.overlays.push(Ok(prepared));
         self
     }
 
     /// Opens the sockets, loads the overlays and runs the node in the current tokio runtime.
     ///
+    /// Overlays are loaded in the order in which they were given, each after those that its launcher names. When all are
+    /// there, peers of the peer file are loaded, the node begins to run, and then what launchers want to do at the start is
+    /// done in the same order.
+    ///
     /// # Errors
-    /// If a key file cannot be used, a socket cannot be opened, or a community cannot be loaded.
+    /// If a key file cannot be used, a socket cannot be opened, a community cannot be made or loaded, launchers wait for
+    /// each other, or what is to be called at the start fails.
     #[allow(clippy::unused_async, reason = "must run inside a runtime, which an async function says")]
     pub async fn start(self) -> Result<Service, StartError> {
-        let trackers = match self.bootstrap {
+        let has_trackers = self.trackers.is_some();
+        let mut trackers = self.trackers.unwrap_or_default();
+        trackers.extend(match self.bootstrap {
+            None if has_trackers => Vec::new(),
             None => DEFAULT_TRACKERS.iter().map(|tracker| parse(tracker)).collect::<Result<Vec<_>, _>>()?,
             Some(own) => own.iter().map(|tracker| parse(tracker)).collect::<Result<Vec<_>, _>>()?,
-        };
-        let key = match self.key {
-            Key::Given(key) => key,
-            Key::Fresh(curve) => PrivateKey::generate(curve, &mut system_rng()?)?,
-            Key::File(path, curve) => keyfile::load_or_generate(path, curve, &mut system_rng()?)?,
-        };
+        });
+        let overlays = in_order(self.overlays)?;
+        let mut keys = Keys { sources: self.keys, loaded: IndexMap::new() };
+        let key = self.key.load()?;
+        // All keys before the sockets are opened: what is wrong with them is found without doing anything.
+        let overlays = overlays
+            .into_iter()
+            .map(|overlay| Ok((keys.choose(&overlay)?, overlay)))
+            .collect::<Result<Vec<_>, StartError>>()?;
         let mut listen = self.listen;
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let endpoint = Endpoint::bind(&listen, key)?;
-        for load in self.overlays {
-            load(endpoint.node(), &trackers)?;
+        let tick = self.tick;
+        let endpoint = Endpoint::bind_with(&listen, |seed| NodeConfig { tick, ..NodeConfig::new(key, seed) })?;
+        let mut starts = Vec::with_capacity(overlays.len());
+        for (key, overlay) in overlays {
+            let loading = Loading { node: endpoint.node(), key, trackers: &trackers, max_peers: self.max_peers };
+            starts.push((overlay.name, (overlay.load)(loading)?));
         }
-        Ok(Service::new(endpoint.run()))
+        if let Some((file, _)) = &self.peer_file {
+            file.load(endpoint.node())?;
+        }
+        let service = Service::new(endpoint.run(), self.peer_file);
+        for (launcher, start) in starts {
+            start().map_err(|(method, reason)| StartError::Method { launcher, method, reason })?;
+        }
+        Ok(service)
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.overlays.iter().map(|overlay| match overlay {
+            Ok(overlay) => overlay.name.as_str(),
+            Err((name, _)) => name.as_str(),
+        });
+        f.debug_struct("Builder").field("overlays", &names.collect::<Vec<_>>()).finish_non_exhaustive()
+    }
+}
+
+fn plan(launcher: &dyn Erased) -> Planned {
+    launcher.prepare(Overrides::default()).map_err(|error| (launcher.name().to_owned(), error))
+}
+
+/// Those overlays whose conditions hold, in the order in which they are to be loaded.
+fn in_order(overlays: Vec<Planned>) -> Result<Vec<Prepared>, StartError> {
+    let overlays = overlays
+        .into_iter()
+        .map(|planned| planned.map_err(|(launcher, source)| StartError::Settings { launcher, source }))
+        .collect::<Result<Vec<_>, _>>()?;
+    let items: Vec<_> = overlays
+        .iter()
+        .map(|overlay| {
+            let launched = overlay.conditions.iter().all(|condition| condition());
+            if !launched {
+                tracing::info!(launcher = overlay.name, "not launched: its condition does not hold");
+            }
+            Item { name: &overlay.name, after: &overlay.after, launched }
+        })
+        .collect();
+    let order = order(&items)?;
+    let mut overlays: Vec<_> = overlays.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|index| overlays.get_mut(index)?.take()).collect())
+}
+
+/// Keys by alias, each read or made once.
+struct Keys {
+    sources: IndexMap<String, KeySource>,
+    loaded: IndexMap<String, PrivateKey>,
+}
+
+impl Keys {
+    /// The key that an overlay wants, if it is not the node's.
+    fn choose(&mut self, overlay: &Prepared) -> Result<Option<PrivateKey>, StartError> {
+        let alias = match &overlay.key {
+            KeyChoice::Node => return Ok(None),
+            KeyChoice::Given(key) => return Ok(Some(key.clone())),
+            KeyChoice::Fresh(curve) => return KeySource::Fresh(*curve).load().map(Some),
+            KeyChoice::Alias(alias) => alias,
+        };
+        if let Some(key) = self.loaded.get(alias) {
+            return Ok(Some(key.clone()));
+        }
+        let Some(source) = self.sources.get(alias) else {
+            let (launcher, alias) = (overlay.name.clone(), alias.clone());
+            return Err(StartError::UnknownKey { launcher, alias });
+        };
+        let key = source.clone().load()?;
+        self.loaded.insert(alias.clone(), key.clone());
+        Ok(Some(key))
     }
 }
 

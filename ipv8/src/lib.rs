@@ -6,10 +6,14 @@
 //!
 //! This crate joins the others and adds the [`Builder`]. A community is written with what stands at the root; the modules
 //! hold the rest: [`core`] (the node), [`wire`] (bytes and formats), [`crypto`] (keys), [`discovery`] (strategies,
-//! bootstrappers, the tracker), [`dht`], [`net`] (sockets). [`tutorial`] walks through a first overlay.
+//! bootstrappers, the tracker), [`dht`], [`net`] (sockets); [`config`] reads files, [`launcher`] declares overlays for
+//! them. [`tutorial`] walks through a first overlay.
 #![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
 
 mod builder;
+pub mod config;
+pub mod launcher;
+mod peer_file;
 mod service;
 
 /// Creating your first overlay, step by step.
@@ -28,6 +32,9 @@ pub use ipv8_net as net;
 pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
 
 pub use self::{
-    builder::{Builder, DEFAULT_PORT, StartError, builder},
+    builder::{Builder, DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, KeySource, StartError, builder},
+    config::Config,
+    launcher::{Launcher, Launchers},
+    peer_file::{LoadedPeers, PeerFile, PeerFileError},
     service::Service,
 };

@@ -1,23 +1,49 @@
 //! A node that runs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use ipv8_core::{Community, Handle, Node, Stats};
 use ipv8_crypto::{Mid, PublicKey};
 use ipv8_net::Running;
+use tokio::task::JoinHandle;
+
+use crate::peer_file::PeerFile;
+
+/// How long the disk may take when the service stops.
+const LAST_SAVE: Duration = Duration::from_millis(500);
 
 /// A running node, made by [`Builder::start`](crate::Builder::start).
 ///
-/// Dropping it ends the node at once; [`Service::stop`] lets communities say goodbye.
+/// Dropping it ends the node at once; [`Service::stop`] lets communities say goodbye, and saves the peers if there is a
+/// [peer file](crate::Builder::peer_file).
 #[derive(Debug)]
 #[must_use = "the node ends when this is dropped"]
 pub struct Service {
     running: Running,
+    peers: Option<Peers>,
+}
+
+/// The peer file, and the task that saves to it.
+#[derive(Debug)]
+struct Peers {
+    file: PeerFile,
+    saving: JoinHandle<()>,
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        self.saving.abort();
+    }
 }
 
 impl Service {
-    pub(crate) const fn new(running: Running) -> Self {
-        Self { running }
+    /// Must be made inside a tokio runtime.
+    pub(crate) fn new(running: Running, peers: Option<(PeerFile, Duration)>) -> Self {
+        let peers = peers.map(|(file, interval)| {
+            let saving = tokio::spawn(file.keep_saved(running.node().clone(), interval));
+            Peers { file, saving }
+        });
+        Self { running, peers }
     }
 
     /// A handle to the loaded community of this type, `None` if there is none. It gives access to the community's state,
@@ -57,8 +83,19 @@ impl Service {
         self.running.node()
     }
 
-    /// Unloads all communities, sends their last words and closes the sockets; takes half a second at most.
+    /// Saves the peers, unloads all communities, sends their last words and closes the sockets; takes a second at most.
     pub async fn stop(self) {
-        self.running.stop().await;
+        let Self { running, peers } = self;
+        if let Some(peers) = peers {
+            let (file, node) = (peers.file.clone(), running.node().clone());
+            let saved = tokio::task::spawn_blocking(move || file.save(&node));
+            match tokio::time::timeout(LAST_SAVE, saved).await {
+                Ok(Ok(Ok(()))) => {}
+                Ok(Ok(Err(error))) => tracing::warn!(%error, "the peers were not saved"),
+                Ok(Err(error)) => tracing::warn!(%error, "the peers were not saved"),
+                Err(_) => tracing::warn!("stopped before the peers were saved: the disk is slow"),
+            }
+        }
+        running.stop().await;
     }
 }

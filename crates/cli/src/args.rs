@@ -31,6 +31,11 @@ pub(crate) enum Command {
     Decode(DecodeOptions),
     /// Let a tracker and some peers meet in this process, on loopback
     Demo(DemoOptions),
+    /// Run a node until it is stopped
+    Run(RunOptions),
+    /// Write, check and show configurations
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Run a bootstrap server for every community
     Tracker(TrackerOptions),
 }
@@ -99,6 +104,80 @@ pub(crate) struct DemoOptions {
     /// Print one JSON object per event
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `ipv8 run` is asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct RunOptions {
+    #[command(flatten)]
+    pub(crate) node: NodeOptions,
+    /// Print one JSON object per event
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What a node is made of: a configuration, and what goes before it.
+#[derive(clap::Args, Debug, Default)]
+pub(crate) struct NodeOptions {
+    /// Configuration: TOML, or the reference's dictionary as JSON; without it, IPV8_CONFIG, or defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen, once for IPv4 and once for IPv6; port 0 picks a free one. Without it, 0.0.0.0:8090 or the next
+    /// free port
+    #[arg(long, value_name = "IP:PORT")]
+    pub(crate) listen: Vec<String>,
+    /// File with the node's private key, made if it is not there; without it, a fresh key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<String>,
+    /// A tracker to find first peers with, beside the public ones; may be given again
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) bootstrap: Vec<String>,
+    /// Leave out the public trackers
+    #[arg(long)]
+    pub(crate) no_default_bootstrap: bool,
+    /// Keep peers in this file between two runs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) peer_file: Option<String>,
+    /// Directory that relative paths start from
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) working_directory: Option<String>,
+    /// What to log: error, warn, info, debug, trace, or ipv8_core=debug,warn
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+    /// How to log: text or json
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+    /// Not there yet.
+    #[arg(long, value_name = "IP:PORT", hide = true)]
+    pub(crate) api: Option<String>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ConfigCommand {
+    /// Write a configuration with all keys and what they mean
+    Init {
+        /// File to write; standard output without it
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace the file if it exists
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say what is wrong with a configuration, if anything is: exit status 2 then
+    Check {
+        #[command(flatten)]
+        node: NodeOptions,
+    },
+    /// Print every value with where it comes from
+    Show {
+        #[command(flatten)]
+        node: NodeOptions,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the reference of all keys, as Markdown
+    Reference,
 }
 
 /// What `ipv8 tracker` is asked for.

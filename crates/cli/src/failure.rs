@@ -11,6 +11,8 @@ pub(crate) enum Failure {
     Failed(String),
     /// The arguments make no sense, and this line says why and what to do: exit status 2.
     Usage(String),
+    /// Several things are wrong with what was given, each with what to do in a line of its own: exit status 2.
+    Problems(Vec<String>),
     /// The work failed, which the output has told already, or whoever reads it has gone away: exit status 1, no message.
     Quiet,
 }
@@ -31,13 +33,16 @@ impl Failure {
 
     /// Says it on standard error, in one line, and gives the exit status.
     pub(crate) fn report(self) -> ExitCode {
-        let (message, status) = match self {
-            Self::Failed(message) => (message, 1),
-            Self::Usage(message) => (message, 2),
+        let (messages, status) = match self {
+            Self::Failed(message) => (vec![message], 1),
+            Self::Usage(message) => (vec![message], 2),
+            Self::Problems(messages) => (messages, 2),
             Self::Quiet => return ExitCode::from(1),
         };
-        // Nobody is left to be told if this fails.
-        let _ = writeln!(io::stderr(), "ipv8: {}", one_line(&message));
+        for message in messages {
+            // Nobody is left to be told if this fails.
+            let _ = writeln!(io::stderr(), "ipv8: {}", one_line(&message));
+        }
         ExitCode::from(status)
     }
 }

@@ -10,12 +10,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 mod args;
+mod config;
 pub mod decode;
 mod demo;
 mod failure;
 mod key;
 mod logs;
 mod output;
+mod run;
 mod runtime;
 mod tracker;
 
@@ -38,8 +40,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
+    // Where there is a configuration, it says how to log.
+    match args.command {
+        Command::Run(options) => return run::run(&options, args.verbose),
+        Command::Config(command) => return config::run(&command, args.verbose),
+        _ => {}
+    }
     logs::start(args.verbose)?;
     match args.command {
+        Command::Run(_) | Command::Config(_) => Ok(()),
         Command::Key(command) => key::run(command),
         Command::Decode(options) => decode::run(&options),
         Command::Demo(options) => demo::run(&options),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use ipv8::config::{Log, LogFormat};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,9 +28,26 @@ pub(crate) fn start(verbose: u8) -> Result<(), Failure> {
             _ => LevelFilter::TRACE,
         }),
     };
+    install(filter, LogFormat::Text);
+    Ok(())
+}
+
+/// Starts to log as a configuration says.
+///
+/// # Errors
+/// If its levels cannot be understood.
+pub(crate) fn start_with(log: &Log) -> Result<(), Failure> {
+    let filter = log.level.parse::<Targets>().map_err(|error| Failure::Usage(format!("log.level: {error}")))?;
+    install(filter, log.format);
+    Ok(())
+}
+
+fn install(filter: Targets, format: LogFormat) {
     // A log that cannot be written is lost, rather than a reason to fail.
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
-    let layer = layer.with_ansi(io::IsTerminal::is_terminal(&io::stderr()));
-    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
-    Ok(())
+    let registry = tracing_subscriber::registry().with(filter);
+    let _ = match format {
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
+        LogFormat::Text => registry.with(layer.with_ansi(io::IsTerminal::is_terminal(&io::stderr()))).try_init(),
+    };
 }

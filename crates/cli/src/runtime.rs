@@ -71,3 +71,49 @@ impl Stop {
         }
     }
 }
+
+/// Signals to a program that runs: those of [`Stop`], and SIGUSR1 where there is such a thing, which asks for statistics.
+pub(crate) struct Signals {
+    stop: Stop,
+    #[cfg(unix)]
+    statistics: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Ok(Self {
+            stop: Stop::new()?,
+            #[cfg(unix)]
+            statistics: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::user_defined1())
+                .map_err(|error| Failure::Failed(format!("cannot listen to signals: {error}")))?,
+        })
+    }
+
+    /// Waits until the program is to stop, or statistics are asked for.
+    pub(crate) async fn next(&mut self) -> Asked {
+        #[cfg(unix)]
+        tokio::select! {
+            () = self.stop.requested() => Asked::Stop,
+            _ = self.statistics.recv() => Asked::Statistics,
+        }
+        #[cfg(not(unix))]
+        {
+            self.stop.requested().await;
+            Asked::Stop
+        }
+    }
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Asked {
+    /// To stop.
+    Stop,
+    /// To tell what was counted.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no signal for it"))]
+    Statistics,
+}

@@ -3,8 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::{
+    asked::Answer,
+    hardening::WanEstimate,
     messages::{NO_ADDRESS, old_style},
     network::Addresses,
+    time::Time,
+    votes::{Scope, Votes},
 };
 
 /// What a driver tells the node of its sockets and its machine.
@@ -28,11 +32,17 @@ pub(crate) struct OwnAddresses {
     pub(crate) wan: SocketAddr,
     /// Where peers say that they see us, by class.
     pub(crate) seen: Addresses,
+    votes: Votes,
 }
 
 impl Default for OwnAddresses {
     fn default() -> Self {
-        Self { interfaces: Interfaces::default(), wan: SocketAddr::V4(NO_ADDRESS), seen: Addresses::default() }
+        Self {
+            interfaces: Interfaces::default(),
+            wan: SocketAddr::V4(NO_ADDRESS),
+            seen: Addresses::default(),
+            votes: Votes::default(),
+        }
     }
 }
 
@@ -114,11 +124,34 @@ impl OwnAddresses {
         address.port() != 0 && !ip.is_unspecified() && !many && !loopback
     }
 
-    /// A peer told where it sees us.
-    pub(crate) fn told(&mut self, address: SocketAddr) {
+    /// An introduction response tells where its sender, who wrote from `by`, sees us.
+    pub(crate) fn told(&mut self, how: WanEstimate, by: SocketAddr, answer: Answer, address: SocketAddr, now: Time) {
         if !self.may_be_peer(address) {
             return;
         }
+        match how {
+            WanEstimate::Anybody => self.believe(address),
+            WanEstimate::Asked if answer.is_solicited() => self.believe(address),
+            // Who did not answer from where we asked could have as many votes as it can make up addresses.
+            WanEstimate::Quorum(quorum) if answer == Answer::Here => {
+                if let Some(elected) = self.votes.cast(quorum, by, address, now) {
+                    let site = Scope::of(elected.ip()) == Scope::SiteV4;
+                    // Neighbours see our address in the LAN; what we tell others is the one on the Internet, if we have it.
+                    if !(site && Scope::of(self.wan.ip()) == Scope::PublicV4) {
+                        self.believe(elected);
+                    }
+                }
+            }
+            WanEstimate::Asked | WanEstimate::Quorum(_) => {}
+        }
+    }
+
+    /// How many votes on our addresses are remembered.
+    pub(crate) fn votes(&self) -> usize {
+        self.votes.len()
+    }
+
+    fn believe(&mut self, address: SocketAddr) {
         if let SocketAddr::V4(v4) = address
             && !in_lan_subnets(*v4.ip())
         {

@@ -7,6 +7,7 @@ use ipv8_wire::CommunityId;
 
 use crate::{
     bootstrap::Bootstrapper,
+    catalog::StrategyCatalog,
     context::Context,
     messages::{Introduced, Introduction},
     peer::Peer,
@@ -78,6 +79,20 @@ pub trait Community: Sized + Send + 'static {
     /// Registers the handlers and what runs at intervals.
     fn routes(r: &mut Routes<Self>);
 
+    /// The strategies that a configuration can name for this community, beside those that every community has (the
+    /// reference's `get_available_strategies`). One of the same name takes the place of a built-in one.
+    #[must_use]
+    fn available_strategies() -> StrategyCatalog {
+        StrategyCatalog::new()
+    }
+
+    /// The strategies that this community should have beside one that finds peers. Whoever loads it and is not told which
+    /// strategies it gets adds them (as the reference's default configuration does for its own communities).
+    #[must_use]
+    fn default_strategies() -> Vec<(Box<dyn Strategy>, Target)> {
+        Vec::new()
+    }
+
     /// The community was loaded.
     fn started(&mut self, cx: &mut Context<'_>) {
         let _ = cx;
@@ -97,6 +112,14 @@ pub trait Community: Sized + Send + 'static {
     /// A peer of this community is no longer known.
     fn peer_removed(&mut self, cx: &mut Context<'_>, peer: &Peer) {
         let _ = (cx, peer);
+    }
+
+    /// Asks a peer for a sign of life, for strategies that drop silent peers ([`Context::send_ping`]; the reference's
+    /// `send_ping`). The answer should add to [`PeerRecord::pings`](crate::PeerRecord::pings). False, as here, if the
+    /// community has no such message.
+    fn send_ping(&mut self, cx: &mut Context<'_>, peer: &Peer) -> bool {
+        let _ = (cx, peer);
+        false
     }
 
     /// An introduction request was answered (the reference's `introduction_request_callback`).
@@ -124,6 +147,7 @@ pub(crate) trait Erased: Send {
     fn stopping(&mut self, cx: &mut Context<'_>);
     fn peer_added(&mut self, cx: &mut Context<'_>, peer: &Peer);
     fn peer_removed(&mut self, cx: &mut Context<'_>, peer: &Peer);
+    fn send_ping(&mut self, cx: &mut Context<'_>, peer: &Peer) -> bool;
 }
 
 impl<C: Community> Erased for C {
@@ -145,6 +169,10 @@ impl<C: Community> Erased for C {
 
     fn peer_removed(&mut self, cx: &mut Context<'_>, peer: &Peer) {
         Community::peer_removed(self, cx, peer);
+    }
+
+    fn send_ping(&mut self, cx: &mut Context<'_>, peer: &Peer) -> bool {
+        Community::send_ping(self, cx, peer)
     }
 }
 
@@ -241,8 +269,14 @@ impl<C: Community> OverlayConfig<C> {
 
     /// Adds a strategy that looks for peers until there are as many as `target`.
     #[must_use]
-    pub fn strategy(mut self, strategy: impl Strategy + 'static, target: Target) -> Self {
-        self.strategies.push((Box::new(strategy), target));
+    pub fn strategy(self, strategy: impl Strategy + 'static, target: Target) -> Self {
+        self.boxed_strategy(Box::new(strategy), target)
+    }
+
+    /// The same for one whose type is not known, as a [catalogue](crate::catalog) makes it.
+    #[must_use]
+    pub fn boxed_strategy(mut self, strategy: Box<dyn Strategy>, target: Target) -> Self {
+        self.strategies.push((strategy, target));
         self
     }
 
@@ -276,8 +310,14 @@ impl<C: Community> OverlayConfig<C> {
 
     /// Adds a source of first peers.
     #[must_use]
-    pub fn bootstrapper(mut self, bootstrapper: impl Bootstrapper + 'static) -> Self {
-        self.bootstrappers.push(Box::new(bootstrapper));
+    pub fn bootstrapper(self, bootstrapper: impl Bootstrapper + 'static) -> Self {
+        self.boxed_bootstrapper(Box::new(bootstrapper))
+    }
+
+    /// The same for one whose type is not known, as a [catalogue](crate::catalog) makes it.
+    #[must_use]
+    pub fn boxed_bootstrapper(mut self, bootstrapper: Box<dyn Bootstrapper>) -> Self {
+        self.bootstrappers.push(bootstrapper);
         self
     }
 }

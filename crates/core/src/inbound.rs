@@ -3,17 +3,22 @@
 //! What costs little comes first: prefix, message id and layout are checked before any cryptography, and the keys of
 //! recent senders are kept parsed. What is left goes to the [`Verifier`] as one batch.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use hashlink::LruCache;
 use ipv8_crypto::{Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
+    admission::{Budget, price},
     community::OverlayId,
+    hardening::Hardening,
     messages::DEPRECATED,
+    network::Network,
+    node::Clock,
     routes::{Kind, RouteTable},
     stats::DropReason,
+    time::Time,
 };
 
 /// Parsed keys that are kept, by the bytes in which they came.
@@ -46,16 +51,50 @@ pub(crate) struct Accepted<'a> {
     pub(crate) signature: &'a [u8],
 }
 
+/// What decides whether a signature is worth checking.
+pub(crate) struct Gate<'a> {
+    pub(crate) hardening: &'a Hardening,
+    /// Where the peers are whose messages are not those of strangers.
+    pub(crate) network: &'a Network,
+    pub(crate) now: Time,
+}
+
+impl Accepted<'_> {
+    /// What its verification usually costs, in microseconds; a packet without signature costs nothing.
+    pub(crate) fn cost(&self) -> u32 {
+        self.sender.as_ref().map_or(0, |sender| price(&sender.key))
+    }
+}
+
+/// What became of the signatures of a batch.
+pub(crate) struct Verdicts {
+    /// One for each packet, true for those that carry no signature.
+    pub(crate) holds: Vec<bool>,
+    /// How many signatures were checked.
+    pub(crate) checked: u64,
+    /// The time that it took; zero without a clock.
+    pub(crate) took: Duration,
+    /// A packet's share of it, for each microsecond of its [cost](Accepted::cost).
+    pub(crate) unit: Duration,
+}
+
 /// Reads headers, keeps keys and has signatures checked.
 pub(crate) struct Inbound {
     keys: LruCache<Box<[u8]>, SenderKey>,
+    budget: Option<Budget>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
 
 impl Inbound {
-    pub(crate) fn new(verifier: Box<dyn Verifier>) -> Self {
-        Self { keys: LruCache::new(CACHED_KEYS), verifier, verdicts: Vec::new() }
+    pub(crate) fn new(verifier: Box<dyn Verifier>, hardening: &Hardening) -> Self {
+        let budget = hardening.admission.map(Budget::new);
+        Self { keys: LruCache::new(CACHED_KEYS), budget, verifier, verdicts: Vec::new() }
+    }
+
+    /// Hosts and peers whose budget is remembered.
+    pub(crate) fn budgets(&self) -> (usize, usize) {
+        self.budget.as_ref().map_or((0, 0), Budget::len)
     }
 
     /// Reads the header of a packet for a community with these routes.
@@ -65,6 +104,7 @@ impl Inbound {
         routes: &RouteTable,
         source: SocketAddr,
         datagram: &'a [u8],
+        gate: &Gate<'_>,
     ) -> Result<Accepted<'a>, DropReason> {
         let id = *datagram.get(PREFIX_LEN).ok_or(DropReason::NoMessageId)?;
         let Some(route) = routes.get(id) else {
@@ -96,6 +136,12 @@ impl Inbound {
             if length > LONGEST_KEY {
                 return Err(DropReason::PublicKey);
             }
+            let payer = match &mut self.budget {
+                Some(budget) => Some(
+                    budget.admit(gate.network.peer_at(source, key), source, gate.now).ok_or(DropReason::Admission)?,
+                ),
+                None => None,
+            };
             let sender = match self.keys.get(key) {
                 Some(known) => known.clone(),
                 None => {
@@ -103,10 +149,16 @@ impl Inbound {
                     read_key(key)?
                 }
             };
+            if !gate.hardening.takes_curve_of(&sender.key) {
+                return Err(DropReason::Admission);
+            }
             let signature_len = sender.key.signature_len();
             // The signature is cut off first, so that a packet without room for it is one of bad format.
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
             let (rest, signature) = body.remaining().split_at_checked(end).ok_or(DropReason::Format)?;
+            if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
+                budget.charge(payer, &sender.key);
+            }
             accepted.signature = signature;
             accepted.signed_part = datagram.get(..datagram.len() - signature_len).unwrap_or_default();
             accepted.sender = Some(sender);
@@ -119,8 +171,8 @@ impl Inbound {
         Ok(accepted)
     }
 
-    /// Checks the signatures of a batch; one verdict for each packet, true for those that carry none.
-    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>]) -> (Vec<bool>, u64) {
+    /// Checks the signatures of a batch, and measures how long that takes if there is a clock.
+    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
         let jobs: Vec<Job<'_>> = batch
             .iter()
             .filter_map(|packet| {
@@ -129,20 +181,25 @@ impl Inbound {
             })
             .collect();
         self.verdicts.clear();
+        let mut took = Duration::ZERO;
         if !jobs.is_empty() {
+            let begin = clock.map(|clock| clock());
             self.verifier.verify(&jobs, &mut self.verdicts);
+            took = begin.zip(clock).map_or(took, |(begin, clock)| clock().since(begin));
         }
         let checked = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         let mut verdicts = self.verdicts.iter();
-        let all: Vec<bool> =
+        let holds: Vec<bool> =
             batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
         // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
-        for (packet, holds) in batch.iter_mut().zip(&all) {
+        for (packet, holds) in batch.iter_mut().zip(&holds) {
             if let (true, Some(bytes), Some(sender)) = (*holds, packet.new_key.take(), &packet.sender) {
                 self.keys.insert(bytes.into(), sender.clone());
             }
         }
-        (all, checked)
+        // A clock that stands still, as in a simulation, has nothing to be shared.
+        let costs = if took.is_zero() { 0 } else { batch.iter().map(Accepted::cost).fold(0, u32::saturating_add) };
+        Verdicts { holds, checked, took, unit: took / costs.max(1) }
     }
 }
 

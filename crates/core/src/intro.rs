@@ -5,12 +5,15 @@
 
 use std::net::SocketAddr;
 
+use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
 use rand::RngExt;
 
 use crate::{
+    asked::Answer,
     community::{Community, MaxPeers},
     context::{Context, Received},
+    hardening::Unsolicited,
     messages::{
         Flags, Introduced, Introduction, IntroductionRequest, IntroductionResponse, NO_ADDRESS, NewIntroductionRequest,
         NewIntroductionResponse, NewPuncture, NewPunctureRequest, Puncture, PunctureRequest, old_style,
@@ -34,13 +37,17 @@ pub(crate) fn base_routes<C: Community>(r: &mut Routes<C>) {
         .base::<NewPunctureRequest, _>(|_, cx, _, m| {
             on_puncture_request(cx, m.lan_walker_address, m.wan_walker_address, m.identifier, true);
         })
-        // A puncture has done its work by arriving; a peer that we know is from now on where it came from.
+        // A puncture has done its work by arriving; a peer that we know is from now on where it came from, or asked.
         .base::<Puncture, _>(|_, cx, from, _| drop(cx.identify(from)))
         .base::<NewPuncture, _>(|_, cx, from, _| drop(cx.identify(from)));
 }
 
 fn on_request<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Received<'_>, request: Introduction) {
     if cx.is_over_peer_limit() {
+        cx.count_drop(DropReason::PeerLimit);
+        return;
+    }
+    if cx.is_crowded_out(from) {
         cx.count_drop(DropReason::PeerLimit);
         return;
     }
@@ -58,7 +65,34 @@ fn on_request<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rece
 }
 
 fn on_response<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Received<'_>, response: Introduced) {
-    cx.state.own.told(response.destination);
+    let answer = cx.take_answer(from, response.identifier);
+    let how = cx.state.hardening.unsolicited;
+    match how {
+        Unsolicited::Drop if !answer.is_solicited() => {
+            cx.count_drop(DropReason::Unsolicited);
+            if answer == Answer::Elsewhere {
+                cx.ask_whoever_answered(from, response.new_style);
+            }
+            return;
+        }
+        // As an introduction request would be; an answer never is.
+        Unsolicited::Distrust if !answer.is_solicited() && cx.is_over_peer_limit() && !cx.knows_sender(from) => {
+            cx.count_drop(DropReason::PeerLimit);
+            return;
+        }
+        _ => {}
+    }
+    let (now, wan) = (cx.state.now, cx.state.hardening.wan);
+    cx.state.own.told(wan, from.source(), answer, response.destination, now);
+    if answer == Answer::Here
+        && let Some(sender) = from.sender_key().filter(|sender| sender.canonical)
+    {
+        cx.network_mut().moved_to(&sender.key.mid(), from.source());
+    }
+    if cx.is_crowded_out(from) {
+        cx.count_drop(DropReason::PeerLimit);
+        return;
+    }
     let Some(sender) = cx.meet(from, response.new_style, |_| ()) else {
         return;
     };
@@ -83,8 +117,11 @@ fn on_response<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rec
     }
     let own = &cx.state.own;
     let found = found.map(|address| address.filter(|address| own.may_be_peer(*address)));
-    for address in found.into_iter().flatten() {
-        cx.network_mut().discover_address(mid, address, Some(service), response.introduced_new_style);
+    let taken = how == Unsolicited::Trust || answer != Answer::None;
+    for address in found.into_iter().flatten().filter(|_| taken) {
+        if !cx.is_deaf(address) {
+            cx.network_mut().discover_address(mid, address, Some(service), response.introduced_new_style);
+        }
     }
     community.introduced(cx, &sender.peer, &response);
 }
@@ -112,6 +149,12 @@ fn on_puncture_request(cx: &mut Context<'_>, lan: SocketAddr, wan: SocketAddr, i
     // Anybody can ask for this, so nothing is sent, or even signed, to where no peer can be.
     if !cx.state.own.may_be_peer(target) {
         cx.count_drop(DropReason::NoAddress);
+        return;
+    }
+    if let Some(limits) = cx.state.hardening.punctures
+        && !cx.state.punctures.admit(limits, target, cx.state.now)
+    {
+        cx.count_drop(DropReason::RateLimited);
         return;
     }
     match cx.write_puncture(wan, identifier, new_style) {
@@ -162,6 +205,51 @@ impl Context<'_> {
         Some(Met { peer: record.peer()?, new_style: record.new_style() })
     }
 
+    /// What the response in `from` is an answer to. One that was asked for counts once.
+    fn take_answer(&mut self, from: &Received<'_>, identifier: u16) -> Answer {
+        let now = self.state.now;
+        from.sender_key()
+            .map_or(Answer::None, |sender| self.overlay.asked.answer(identifier, from.source(), sender.key.mid(), now))
+    }
+
+    /// Tells the node that this community makes an introduction request of its own, with an identifier of its own, so
+    /// that the response counts as asked for. What [`Context::walk_to`], [`Context::request_introduction`] and
+    /// [`Context::introduction_request`] make is known already.
+    ///
+    /// The last 1,024 requests of 30 seconds are remembered.
+    pub fn expect_introduction(&mut self, from: SocketAddr, identifier: u16) {
+        self.overlay.asked.ask(identifier, from, None, self.state.now);
+    }
+
+    fn knows_sender(&self, from: &Received<'_>) -> bool {
+        from.key().is_some_and(|key| self.network().get(&key.mid()).is_some())
+    }
+
+    /// Whether the sender is no peer, and cannot become one because there are so many at its host.
+    fn is_crowded_out(&self, from: &Received<'_>) -> bool {
+        self.network().is_crowded(from.source()) && !self.knows_sender(from)
+    }
+
+    /// Whether an address was asked so often without an answer that it is left alone for a while.
+    fn is_deaf(&self, address: SocketAddr) -> bool {
+        let most = self.state.hardening.unanswered_walks;
+        most.is_some_and(|most| self.overlay.asked.unanswered(address, self.state.now) >= most)
+    }
+
+    /// Somebody answered from another address than the one that was asked; asked there, it can show that it is there.
+    fn ask_whoever_answered(&mut self, from: &Received<'_>, new_style: bool) {
+        if let Some(key) = from.key() {
+            self.challenge(key.mid(), from.source(), new_style);
+        }
+    }
+
+    /// Asks whoever is at an address for an introduction: if the answer is by the owner of this key, it is there.
+    pub(crate) fn challenge(&mut self, mid: Mid, address: SocketAddr, new_style: bool) {
+        if self.overlay.asked.may_challenge(mid, self.state.now) {
+            self.request_introduction_at(address, new_style, None);
+        }
+    }
+
     /// Whether this community has more peers than it takes, so that introduction requests are dropped.
     #[must_use]
     pub fn is_over_peer_limit(&self) -> bool {
@@ -178,7 +266,7 @@ impl Context<'_> {
         introduction: Option<Peer>,
         new_style: bool,
     ) {
-        let to = asker.address();
+        let to = self.where_to_answer(asker);
         let chosen = match introduction {
             Some(peer) => self.network().get(&peer.mid()).cloned(),
             None => self.choose_introduction(asker, new_style),
@@ -228,6 +316,16 @@ impl Context<'_> {
         }
     }
 
+    /// Where the asker is. A known one that has yet to show that it moved is where it was.
+    fn where_to_answer(&self, asker: &Peer) -> SocketAddr {
+        let claimed = asker.address();
+        let known = self.network().get(&asker.mid()).filter(|_| self.state.hardening.challenge_moves);
+        match known.map(PeerRecord::addresses) {
+            Some(addresses) if !addresses.contains(claimed) => addresses.preferred().unwrap_or(claimed),
+            _ => claimed,
+        }
+    }
+
     /// A random peer other than the asker; an asker of the old style can be introduced to IPv4 peers only.
     fn choose_introduction(&mut self, asker: &Peer, new_style: bool) -> Option<PeerRecord> {
         let service = self.overlay.community_id;
@@ -260,7 +358,8 @@ impl Context<'_> {
         }
     }
 
-    /// Makes an introduction request to an address, without sending it: new style to IPv6 or if asked.
+    /// Makes an introduction request to an address, without sending it: new style to IPv6 or if asked. A response from
+    /// there counts as asked for.
     ///
     /// # Errors
     /// If the message cannot be written or signed.
@@ -268,7 +367,8 @@ impl Context<'_> {
         self.introduction_request_for(self.overlay.community_id, to, new_style)
     }
 
-    /// The same in the name of another community, as trackers send it.
+    /// The same in the name of another community, as trackers send it. The response goes to whoever has that community's
+    /// messages, who has to know the identifier: the lowest 16 bits of [`Context::global_time`].
     ///
     /// # Errors
     /// If the message cannot be written or signed.
@@ -278,7 +378,7 @@ impl Context<'_> {
         to: SocketAddr,
         new_style: bool,
     ) -> Result<Vec<u8>, SendError> {
-        let mut packet = self.write_introduction_request(community, to, new_style)?;
+        let mut packet = self.write_introduction_request(community, to, new_style, None)?;
         outbox::sign(&self.overlay.key, &mut packet)?;
         Ok(packet)
     }
@@ -289,10 +389,14 @@ impl Context<'_> {
         community: CommunityId,
         to: SocketAddr,
         new_style: bool,
+        of: Option<Mid>,
     ) -> Result<Vec<u8>, SendError> {
         let global_time = self.claim_global_time() % 65_536;
         // Always fits: it was just reduced.
         let identifier = u16::try_from(global_time).unwrap_or_default();
+        if community == self.overlay.community_id {
+            self.overlay.asked.ask(identifier, to, of, self.state.now);
+        }
         let extra_bytes = self.overlay.request_extra.clone();
         match to {
             SocketAddr::V4(destination_address) if !new_style => {
@@ -377,7 +481,7 @@ impl Context<'_> {
     /// Walks to an address: sends it an introduction request.
     pub fn walk_to(&mut self, address: SocketAddr) {
         let new_style = self.network().is_new_style(address);
-        self.request_introduction_at(address, new_style);
+        self.request_introduction_at(address, new_style, None);
     }
 
     /// Asks a peer for an introduction.
@@ -385,12 +489,13 @@ impl Context<'_> {
         let known = self.network().get(&peer.mid());
         let new_style = known.is_some_and(PeerRecord::new_style);
         let address = known.and_then(|record| record.addresses().preferred()).unwrap_or_else(|| peer.address());
-        self.request_introduction_at(address, new_style);
+        self.request_introduction_at(address, new_style, Some(peer.mid()));
     }
 
-    fn request_introduction_at(&mut self, address: SocketAddr, new_style: bool) {
+    fn request_introduction_at(&mut self, address: SocketAddr, new_style: bool, of: Option<Mid>) {
         let community = self.overlay.community_id;
-        match self.write_introduction_request(community, address, new_style) {
+        self.network_mut().walked(address, community);
+        match self.write_introduction_request(community, address, new_style, of) {
             Ok(unsigned) => self.send_unsigned(address, unsigned),
             Err(error) => self.refuse(&error),
         }

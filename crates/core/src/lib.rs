@@ -13,11 +13,15 @@
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`] | how peers are looked for |
+//! | [`stats`] | what is counted, for each overlay and message |
+//! | [`catalog`], [`settings`] | both by name, from a configuration |
 
 pub mod bootstrap;
+pub mod catalog;
 pub mod community;
 pub mod context;
 pub mod handle;
+pub mod hardening;
 pub mod messages;
 pub mod network;
 pub mod node;
@@ -25,18 +29,23 @@ pub mod request;
 #[macro_use]
 pub mod routes;
 pub mod schedule;
+pub mod settings;
 pub mod stats;
 pub mod strategy;
 
 mod addresses;
+mod admission;
+mod asked;
 mod inbound;
 mod intro;
+mod limits;
 mod outbox;
 mod peer;
 mod state;
 mod tasks;
 mod time;
 mod timers;
+mod votes;
 
 pub use ipv8_crypto as crypto;
 pub use ipv8_wire as wire;
@@ -44,18 +53,21 @@ pub use ipv8_wire as wire;
 pub use self::{
     addresses::Interfaces,
     bootstrap::{Bootstrapper, Resolve},
+    catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
-    network::{Limits, Network, PeerRecord},
+    hardening::{DefenceTables, Hardening},
+    network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,
     request::RequestError,
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
-    stats::{DropReason, Stats},
-    strategy::{Strategy, Target},
+    settings::{Settings, SettingsError, Value},
+    stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
+    strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,
 };

@@ -19,13 +19,14 @@ use crate::{
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
     handle::{Handle, HandleError},
+    hardening::{DefenceTables, Hardening},
     inbound::Inbound,
     intro,
-    network::{Limits, Network},
+    network::{Limits, Network, PeersError},
     outbox::Transmit,
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
-    stats::Stats,
+    stats::{self, DriverCounters, Stats, StatsReport, Traffic},
     strategy::{DEFAULT_TICK, Walkers},
     tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
@@ -52,6 +53,8 @@ pub struct NodeConfig {
     pub verifier: Box<dyn Verifier>,
     /// How large the tables of peers may become.
     pub limits: Limits,
+    /// How much the node trusts what it is told.
+    pub hardening: Hardening,
     /// The time in which every strategy takes one step.
     pub tick: Duration,
 }
@@ -67,6 +70,7 @@ impl NodeConfig {
             clock: None,
             verifier: Box::new(Sequential),
             limits: Limits::default(),
+            hardening: Hardening::default(),
             tick: DEFAULT_TICK,
         }
     }
@@ -103,6 +107,7 @@ pub(crate) struct Shared {
     tasks: Arc<Tasks>,
     pub(crate) driver: Arc<DriverWaker>,
     clock: Option<Clock>,
+    counters: DriverCounters,
 }
 
 impl Shared {
@@ -153,15 +158,18 @@ impl Node {
             state: ReentrantMutex::new(RefCell::new(State::new(Parts {
                 rng: StdRng::from_seed(config.seed),
                 unix_origin: config.unix_origin,
-                network: Network::new(config.limits),
-                inbound: Inbound::new(config.verifier),
+                network: Network::hardened(config.limits, &config.hardening),
+                inbound: Inbound::new(config.verifier, &config.hardening),
+                hardening: config.hardening,
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),
+                clock: config.clock.clone(),
             }))),
             tasks,
             driver,
             clock: config.clock,
+            counters: DriverCounters::default(),
         });
         Self { shared, key: config.key }
     }
@@ -189,6 +197,7 @@ impl Node {
                     return Err(LoadError::Loaded { id, name: C::name(), loaded });
                 }
                 let own_mid = key.mid();
+                let own_network = own_network.then(|| Network::serving_only(id, &state.hardening));
                 let overlay = state.insert_overlay(|overlay| OverlayState {
                     id: overlay,
                     community_id: id,
@@ -197,7 +206,7 @@ impl Node {
                     type_id: std::any::TypeId::of::<C>(),
                     key,
                     max_peers,
-                    own_network: own_network.then(|| Network::serving_only(id)),
+                    own_network,
                     routes: Arc::new(table),
                     community: Some(Box::new(community)),
                     bootstrappers: Vec::new(),
@@ -206,6 +215,8 @@ impl Node {
                     names: std::collections::HashMap::new(),
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
+                    asked: crate::asked::Asked::default(),
+                    traffic: Traffic::default(),
                 });
                 if any_prefix {
                     state.catch_all.push(overlay);
@@ -322,11 +333,8 @@ impl Node {
         for _ in 0..ROUNDS_PER_TURN {
             shared.with(State::run_timers);
             if shared.tasks.has_work() {
-                let panics = shared.tasks.run(&mut budget, &mut ended);
-                shared.with(|state| {
-                    state.stats.panics += u64::try_from(panics).unwrap_or(u64::MAX);
-                    state.tasks_ended(&ended);
-                });
+                shared.tasks.run(&mut budget, &mut ended);
+                shared.with(|state| state.tasks_ended(&ended));
                 ended.clear();
             }
             shared.with(|state| state.run_hooks());
@@ -388,6 +396,39 @@ impl Node {
         self.shared.with(|state| state.timers.next())?
     }
 
+    /// Where the driver writes what it counts itself, for [`Node::report`].
+    #[must_use]
+    pub fn driver_counters(&self) -> &DriverCounters {
+        &self.shared.counters
+    }
+
+    // --- peers that outlive the node ---------------------------------------------------------------------------
+
+    /// The known peers as bytes, to be [loaded](Node::load_peers) at another start: keys, addresses, communities and when
+    /// each was heard last. Those of all overlays are in it, whether they share a network or have one of their own; and those
+    /// that were loaded and not met again yet, so that a node that could reach nobody does not forget everybody. At most
+    /// 1,000, the ones heard of last.
+    ///
+    /// Empty if called while a handler of the node runs on this thread; a snapshot never is.
+    #[must_use]
+    pub fn save_peers(&self) -> Vec<u8> {
+        self.shared.with_now(|state| state.save_peers()).unwrap_or_default()
+    }
+
+    /// Takes in peers that [`Node::save_peers`] wrote, or the addresses in a snapshot of the reference's
+    /// (`Network.snapshot`), and returns how many there was room for.
+    ///
+    /// They become addresses to walk to, each for the communities that the peer served (those of the reference's snapshots
+    /// for every community of the shared network), and verified peers only once they answer. Call it before or after the
+    /// overlays are loaded.
+    ///
+    /// # Errors
+    /// If the bytes are no snapshot, were damaged, or are of a version that is not read. They may come from anywhere: nothing in
+    /// them makes the node panic, or take in more than 1,000 peers.
+    pub fn load_peers(&self, snapshot: &[u8]) -> Result<usize, PeersError> {
+        self.shared.with_now(|state| state.load_peers(snapshot)).unwrap_or(Err(PeersError::Reentrant))
+    }
+
     // --- looking in --------------------------------------------------------------------------------------------
 
     /// What the node counted.
@@ -396,9 +437,23 @@ impl Node {
         self.shared.with(|state| state.stats.clone()).unwrap_or_default()
     }
 
+    /// All numbers of the node: its totals, those of each overlay and message, the lengths of its queues, and what the
+    /// driver counted. `println!("{}", node.report())` prints a table. Empty inside a handler.
+    #[must_use]
+    pub fn report(&self) -> StatsReport {
+        let parts = stats::Parts { tasks: self.shared.tasks.len(), driver: self.shared.counters.read() };
+        self.shared.with(|state| state.report(parts)).unwrap_or_default()
+    }
+
     /// Looks at the graph that communities share.
     pub fn network<R>(&self, look: impl FnOnce(&Network) -> R) -> Option<R> {
         self.shared.with(|state| look(&state.network))
+    }
+
+    /// How full the tables are that the node keeps for its defence ([`Hardening`]).
+    #[must_use]
+    pub fn defence_tables(&self) -> DefenceTables {
+        self.shared.with(|state| state.defence_tables()).unwrap_or_default()
     }
 
     /// Tasks and requests that are under way.

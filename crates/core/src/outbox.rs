@@ -105,6 +105,7 @@ struct Unsigned {
 pub(crate) struct Outbox {
     unsigned: Vec<Unsigned>,
     ready: VecDeque<Transmit>,
+    peak: usize,
 }
 
 impl Outbox {
@@ -117,10 +118,11 @@ impl Outbox {
         if bytes.len() > MAX_DATAGRAM {
             return Err(SendError::TooLarge { size: bytes.len() });
         }
-        if self.unsigned.len() + self.ready.len() >= MOST_WAITING {
+        if self.depth().0 >= MOST_WAITING {
             return Err(SendError::QueueFull);
         }
         self.unsigned.push(Unsigned { to, bytes, signer });
+        self.peak = self.peak.max(self.depth().0);
         Ok(())
     }
 
@@ -136,6 +138,11 @@ impl Outbox {
             }
             self.ready.push_back(Transmit { to, bytes });
         }
+    }
+
+    /// How many datagrams wait, and the most that did.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        (self.unsigned.len() + self.ready.len(), self.peak)
     }
 
     pub(crate) fn pop(&mut self) -> Option<Transmit> {

@@ -2,6 +2,7 @@
 
 use std::{
     any::TypeId,
+    cell::Cell,
     collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
     panic::AssertUnwindSafe,
@@ -15,18 +16,21 @@ use rand::rngs::StdRng;
 
 use crate::{
     addresses::OwnAddresses,
+    asked::Asked,
     bootstrap::{Bootstrapper, Resolve},
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
-    inbound::{Accepted, Inbound},
+    hardening::{DefenceTables, Hardening},
+    inbound::{Accepted, Gate, Inbound, Verdicts},
+    limits::Punctures,
     network::{Network, NetworkEvent},
-    node::Shared,
+    node::{Clock, Shared},
     outbox::Outbox,
     request::{RequestError, Requests},
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskKind, TaskRef},
-    stats::{DropReason, Stats},
-    strategy::Walkers,
+    stats::{self, DropReason, MessageStats, Queues, Stats, StatsReport, Traffic},
+    strategy::{Step, Walkers},
     tasks::{Ended, Tasks, panic_text},
     time::Time,
     timers::{Timer, Timers},
@@ -60,6 +64,8 @@ pub(crate) struct OverlayState {
     pub(crate) names: HashMap<Arc<str>, TaskRef>,
     pub(crate) request_extra: Vec<u8>,
     pub(crate) response_extra: Vec<u8>,
+    pub(crate) asked: Asked,
+    pub(crate) traffic: Traffic,
 }
 
 /// A place for an overlay; places are used again, with another generation.
@@ -76,12 +82,18 @@ pub(crate) struct State {
     pub(crate) rng: StdRng,
     pub(crate) network: Network,
     pub(crate) own: OwnAddresses,
+    pub(crate) hardening: Hardening,
+    pub(crate) punctures: Punctures,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
     pub(crate) walkers: Walkers,
     pub(crate) requests: Requests,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) stats: Stats,
+    /// What the overlays counted that are no more.
+    unloaded: MessageStats,
+    /// The driver's clock, to measure with; the time of the node is that of its turn.
+    clock: Option<Clock>,
     pub(crate) shared: Weak<Shared>,
     /// The Lamport time of each key (`protocol.md` section 1).
     pub(crate) clocks: HashMap<Mid, u64>,
@@ -101,9 +113,11 @@ pub(crate) struct Parts {
     pub(crate) unix_origin: Duration,
     pub(crate) network: Network,
     pub(crate) inbound: Inbound,
+    pub(crate) hardening: Hardening,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) shared: Weak<Shared>,
+    pub(crate) clock: Option<Clock>,
 }
 
 impl State {
@@ -114,12 +128,16 @@ impl State {
             rng: parts.rng,
             network: parts.network,
             own: OwnAddresses::default(),
+            hardening: parts.hardening,
+            punctures: Punctures::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
             walkers: parts.walkers,
             requests: Requests::default(),
             tasks: parts.tasks,
             stats: Stats::default(),
+            unloaded: MessageStats::default(),
+            clock: parts.clock,
             shared: parts.shared,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
@@ -164,12 +182,13 @@ impl State {
         });
         let generation = self.places.get(index).map_or(0, |place| place.generation);
         let id = OverlayId { index: u32::try_from(index).unwrap_or(u32::MAX), generation };
-        let overlay = make(id);
+        let mut overlay = make(id);
         self.by_prefix.insert(*overlay.prefix.as_bytes(), id);
         self.directory.insert(id, (overlay.community_id, overlay.key.clone()));
         self.network.blacklist_mid(overlay.key.mid());
-        if overlay.own_network.is_none() {
-            self.network.serve(overlay.community_id);
+        match &mut overlay.own_network {
+            None => self.network.serve(overlay.community_id),
+            Some(own) => drop(own.remember_peers(&self.network.remembered_of(overlay.community_id))),
         }
         if let Some(place) = self.places.get_mut(index) {
             place.overlay = Some(Box::new(overlay));
@@ -186,6 +205,7 @@ impl State {
         }) else {
             return false;
         };
+        self.unloaded += &overlay.traffic.total();
         self.by_prefix.remove(overlay.prefix.as_bytes());
         self.directory.remove(&id);
         if overlay.own_network.is_none() {
@@ -213,6 +233,12 @@ impl State {
         self.directory.contains_key(&id)
     }
 
+    /// The graphs that overlays have for themselves.
+    pub(crate) fn own_networks(&mut self) -> impl Iterator<Item = (CommunityId, &mut Network)> {
+        let overlays = self.places.iter_mut().filter_map(|place| place.overlay.as_mut());
+        overlays.filter_map(|overlay| Some((overlay.community_id, overlay.own_network.as_mut()?)))
+    }
+
     fn place(&mut self, id: OverlayId) -> Option<&mut Place> {
         let index = usize::try_from(id.index).ok()?;
         self.places.get_mut(index).filter(|place| place.generation == id.generation)
@@ -229,7 +255,7 @@ impl State {
         match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
-                self.stats.panics += 1;
+                self.count_panic(id, received.map(Received::message_id));
                 tracing::error!(
                     community = self.name_of(id),
                     message = received.map(Received::message_id),
@@ -300,6 +326,19 @@ impl State {
         }
     }
 
+    /// How full the tables of the defence are.
+    pub(crate) fn defence_tables(&self) -> DefenceTables {
+        let (hosts, peers) = self.inbound.budgets();
+        let (votes, puncture_targets) = (self.own.votes(), self.punctures.len());
+        let mut tables = DefenceTables { votes, puncture_targets, hosts, peers, ..DefenceTables::default() };
+        for overlay in self.places.iter().filter_map(|place| place.overlay.as_ref()) {
+            let (asked, moves) = overlay.asked.len();
+            tables.asked += asked;
+            tables.moves += moves;
+        }
+        tables
+    }
+
     // --- the way in --------------------------------------------------------------------------------------------
 
     /// Takes in a batch of datagrams, in order.
@@ -313,9 +352,15 @@ impl State {
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let (verdicts, checked) = self.inbound.verify(&mut accepted);
+        let Verdicts { holds, checked, took, unit } = self.inbound.verify(&mut accepted, self.clock.as_ref());
         self.stats.verified += checked;
-        for (packet, holds) in accepted.iter().zip(verdicts) {
+        self.stats.verify_time += took;
+        for (packet, holds) in accepted.iter().zip(holds) {
+            if packet.sender.is_some()
+                && let Some(traffic) = self.traffic(packet.overlay)
+            {
+                traffic.verified(packet.id, unit * packet.cost());
+            }
             self.deliver(packet, holds);
             self.run_hooks();
         }
@@ -323,16 +368,24 @@ impl State {
 
     fn accept<'a>(&mut self, source: SocketAddr, datagram: &'a [u8]) -> Result<Accepted<'a>, DropReason> {
         self.network.heard(source, self.now);
-        let prefix = datagram.first_chunk::<PREFIX_LEN>().ok_or(DropReason::Prefix)?;
-        let others = self.catch_all.last().filter(|_| prefix.starts_with(&[0, VERSION]));
-        let id = *self.by_prefix.get(prefix).or(others).ok_or(DropReason::Prefix)?;
+        let id = self.addressee(datagram).ok_or(DropReason::Prefix)?;
         let now = self.now;
-        let overlay = self.place(id).and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
+        let place = usize::try_from(id.index).ok().and_then(|index| self.places.get_mut(index));
+        let overlay = place.and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
+        overlay.traffic.received(datagram.get(PREFIX_LEN).copied(), datagram.len(), now);
         if let Some(network) = &mut overlay.own_network {
             network.heard(source, now);
         }
-        let routes = overlay.routes.clone();
-        self.inbound.accept(id, &routes, source, datagram)
+        let network = overlay.own_network.as_ref().unwrap_or(&self.network);
+        let gate = Gate { hardening: &self.hardening, network, now };
+        self.inbound.accept(id, &overlay.routes, source, datagram, &gate)
+    }
+
+    /// The overlay that a datagram is for.
+    fn addressee(&self, datagram: &[u8]) -> Option<OverlayId> {
+        let prefix = datagram.first_chunk::<PREFIX_LEN>()?;
+        let others = self.catch_all.last().filter(|_| prefix.starts_with(&[0, VERSION]));
+        self.by_prefix.get(prefix).or(others).copied()
     }
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
@@ -350,7 +403,7 @@ impl State {
             self.drop_datagram(packet.source, packet.datagram, reason);
             return;
         }
-        let received = Received { packet };
+        let received = Received { packet, dropped: Cell::new(false) };
         let outcome = self.enter(packet.overlay, Some(&received), |community, cx| {
             (route.dispatch)(community.as_any_mut(), cx, &received)
         });
@@ -359,13 +412,64 @@ impl State {
                 tracing::debug!(%error, message = route.name, source = %packet.source, "cannot be read");
                 self.drop_datagram(packet.source, packet.datagram, DropReason::Format);
             }
-            _ => self.stats.delivered += 1,
+            _ if received.dropped.get() => self.stats.discarded += 1,
+            _ => {
+                self.stats.delivered += 1;
+                if let Some(traffic) = self.traffic(packet.overlay) {
+                    traffic.delivered(packet.id);
+                }
+            }
         }
     }
 
     fn drop_datagram(&mut self, source: SocketAddr, datagram: &[u8], reason: DropReason) {
         self.stats.drop(reason);
+        self.stats.discarded += 1;
+        match self.addressee(datagram).and_then(|id| self.traffic(id)) {
+            Some(traffic) => traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason),
+            None => self.stats.unknown_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX),
+        }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
+    }
+
+    // --- counting ----------------------------------------------------------------------------------------------
+
+    fn traffic(&mut self, id: OverlayId) -> Option<&mut Traffic> {
+        self.place(id)?.overlay.as_mut().map(|overlay| &mut overlay.traffic)
+    }
+
+    /// Counts a panic of an overlay's, in the handler of a message or elsewhere.
+    pub(crate) fn count_panic(&mut self, id: OverlayId, message: Option<u8>) {
+        self.stats.panics += 1;
+        if let Some(traffic) = self.traffic(id) {
+            traffic.panicked(message);
+        }
+    }
+
+    /// All numbers of this moment.
+    pub(crate) fn report(&self, parts: stats::Parts) -> StatsReport {
+        let overlays = self.places.iter().filter_map(|place| place.overlay.as_ref());
+        let overlays = overlays.map(|overlay| {
+            let OverlayState { id, community_id, name, traffic, routes, .. } = &**overlay;
+            let peers = overlay.own_network.as_ref().unwrap_or(&self.network).count_serving(*community_id);
+            stats::overlay_stats(*id, *community_id, name, peers, traffic, routes)
+        });
+        let (outbox, outbox_peak) = self.outbox.depth();
+        StatsReport {
+            at: self.now,
+            unix_origin: self.unix_origin,
+            totals: self.stats.clone(),
+            overlays: overlays.collect(),
+            unloaded: self.unloaded.clone(),
+            queues: Queues {
+                outbox,
+                outbox_peak,
+                resolves: self.resolves.len(),
+                tasks: parts.tasks,
+                requests: self.requests.len(),
+            },
+            driver: parts.driver,
+        }
     }
 
     // --- timers ------------------------------------------------------------------------------------------------
@@ -444,11 +548,7 @@ impl State {
     fn walk(&mut self) {
         self.walkers.disarm();
         if let Some(mut step) = self.walkers.begin() {
-            self.enter(step.overlay, None, |_, cx| {
-                if step.is_due(cx.peer_count()) {
-                    step.strategy.step(cx);
-                }
-            });
+            self.take_step(&mut step);
             self.walkers.end(step);
         }
         if self.walkers.arm() {
@@ -456,11 +556,36 @@ impl State {
         }
     }
 
+    /// Unlike a handler, a strategy is not part of its community, and finds it in its overlay.
+    fn take_step(&mut self, step: &mut Step) {
+        let Some(mut overlay) = self.place(step.overlay).and_then(|place| place.overlay.take()) else {
+            return;
+        };
+        let mut cx = Context { state: self, overlay: &mut overlay, received: None };
+        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            if step.is_due(cx.peer_count()) {
+                step.strategy.step(&mut cx);
+            }
+        }));
+        let community = overlay.name;
+        if let Some(place) = self.place(step.overlay) {
+            place.overlay = Some(overlay);
+        }
+        if let Err(panic) = outcome {
+            self.stats.panics += 1;
+            let (strategy, panic) = (step.name(), panic_text(&*panic));
+            tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
+        }
+    }
+
     // --- tasks, names to resolve --------------------------------------------------------------------------------
 
     /// Frees the names of tasks that ended.
     pub(crate) fn tasks_ended(&mut self, ended: &[Ended]) {
-        for Ended { overlay, id, name } in ended {
+        for Ended { overlay, id, name, panicked } in ended {
+            if *panicked {
+                self.count_panic(*overlay, None);
+            }
             if let Some(name) = name
                 && let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())
                 && overlay.names.get(name) == Some(&TaskRef(TaskKind::Future(*id)))

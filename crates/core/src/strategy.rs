@@ -8,7 +8,29 @@ use crate::{community::OverlayId, context::Context, time::Time};
 ///
 /// The node calls its strategies one after the other and spreads them over the tick (half a second by default), so that
 /// overlays never send all at once (the seeds' `DiscoveryStrategy`). A step is like a handler: it gets a [`Context`],
-/// never blocks, and keeps its own state.
+/// never blocks, and keeps its own state. Steps never overlap, so nothing needs a lock; a step that panics is logged, and
+/// the strategy goes on with its next one.
+///
+/// ```
+/// use ipv8_core::{Context, Strategy};
+///
+/// /// Asks one random peer a step for an introduction.
+/// struct AskAround;
+///
+/// impl Strategy for AskAround {
+///     fn name(&self) -> &'static str {
+///         "AskAround"
+///     }
+///
+///     fn step(&mut self, cx: &mut Context<'_>) {
+///         if let Some(peer) = cx.random_peer() {
+///             cx.request_introduction(&peer);
+///         }
+///     }
+/// }
+/// ```
+///
+/// A strategy that needs its community, to call its methods, gets it from [`Context::with_community`].
 pub trait Strategy: Send {
     /// The name in logs and configurations.
     fn name(&self) -> &'static str;
@@ -38,9 +60,21 @@ impl Target {
 /// The time in which every strategy takes one step, unless the node is told another (`protocol.md` section 5, "Tick").
 pub const DEFAULT_TICK: Duration = Duration::from_millis(500);
 
+/// What can be told of a strategy that is registered in a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StrategyInfo {
+    /// Its name, see [`Strategy::name`].
+    pub name: &'static str,
+    /// Until when it runs.
+    pub target: Target,
+}
+
 struct Entry {
+    /// Never used twice in one node.
+    id: u64,
     overlay: OverlayId,
-    target: Target,
+    info: StrategyInfo,
+    /// `None` while it takes its step.
     strategy: Option<Box<dyn Strategy>>,
 }
 
@@ -49,6 +83,7 @@ pub(crate) struct Walkers {
     tick: Duration,
     entries: Vec<Entry>,
     next: usize,
+    next_id: u64,
     /// A [`Timer::Walk`](crate::timers::Timer::Walk) is set.
     armed: bool,
 }
@@ -58,10 +93,14 @@ pub(crate) struct Step {
     pub(crate) overlay: OverlayId,
     pub(crate) target: Target,
     pub(crate) strategy: Box<dyn Strategy>,
-    index: usize,
+    id: u64,
 }
 
 impl Step {
+    pub(crate) fn name(&self) -> &'static str {
+        self.strategy.name()
+    }
+
     pub(crate) fn is_due(&self, peers: usize) -> bool {
         self.target.wants_more_than(peers)
     }
@@ -69,17 +108,35 @@ impl Step {
 
 impl Walkers {
     pub(crate) fn new(tick: Duration) -> Self {
-        Self { tick: tick.max(Duration::from_millis(1)), entries: Vec::new(), next: 0, armed: false }
+        Self { tick: tick.max(Duration::from_millis(1)), entries: Vec::new(), next: 0, next_id: 0, armed: false }
     }
 
     pub(crate) fn add(&mut self, overlay: OverlayId, strategy: Box<dyn Strategy>, target: Target) {
-        self.entries.push(Entry { overlay, target, strategy: Some(strategy) });
+        let (id, info) = (self.next_id, StrategyInfo { name: strategy.name(), target });
+        self.next_id = self.next_id.wrapping_add(1);
+        self.entries.push(Entry { id, overlay, info, strategy: Some(strategy) });
     }
 
     pub(crate) fn remove_overlay(&mut self, overlay: OverlayId) {
-        let before = self.entries.iter().take(self.next).filter(|entry| entry.overlay == overlay).count();
-        self.entries.retain(|entry| entry.overlay != overlay);
+        drop(self.take_out(|entry| entry.overlay == overlay));
+    }
+
+    /// Removes the strategies of this name from an overlay, and returns how many there were. One that takes its step
+    /// goes when the step ends.
+    pub(crate) fn remove(&mut self, overlay: OverlayId, name: &str) -> usize {
+        self.take_out(|entry| entry.overlay == overlay && entry.info.name == name).len()
+    }
+
+    /// Takes entries out; whose turn is next does not change.
+    fn take_out(&mut self, chosen: impl Fn(&Entry) -> bool) -> Vec<Entry> {
+        let before = self.entries.iter().take(self.next).filter(|entry| chosen(entry)).count();
         self.next -= before;
+        self.entries.extract_if(.., |entry| chosen(entry)).collect()
+    }
+
+    /// The strategies of an overlay, in the order in which they were added.
+    pub(crate) fn of(&self, overlay: OverlayId) -> impl Iterator<Item = StrategyInfo> {
+        self.entries.iter().filter(move |entry| entry.overlay == overlay).map(|entry| entry.info)
     }
 
     /// Whether the timer is to be set now; true once until [`Walkers::disarm`].
@@ -96,17 +153,14 @@ impl Walkers {
         if self.next >= self.entries.len() {
             self.next = 0;
         }
-        let index = self.next;
+        let entry = self.entries.get_mut(self.next)?;
         self.next += 1;
-        let entry = self.entries.get_mut(index)?;
-        Some(Step { overlay: entry.overlay, target: entry.target, strategy: entry.strategy.take()?, index })
+        Some(Step { overlay: entry.overlay, target: entry.info.target, strategy: entry.strategy.take()?, id: entry.id })
     }
 
-    /// Puts a strategy back, unless its overlay was unloaded in the meantime.
+    /// Puts a strategy back, unless it was removed in the meantime.
     pub(crate) fn end(&mut self, step: Step) {
-        let here =
-            self.entries.get_mut(step.index).filter(|entry| entry.strategy.is_none() && entry.overlay == step.overlay);
-        if let Some(entry) = here {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == step.id) {
             entry.strategy = Some(step.strategy);
         }
     }

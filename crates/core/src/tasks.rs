@@ -37,6 +37,7 @@ pub(crate) struct Ended {
     pub(crate) overlay: OverlayId,
     pub(crate) id: TaskId,
     pub(crate) name: Option<Arc<str>>,
+    pub(crate) panicked: bool,
 }
 
 struct Slot {
@@ -223,16 +224,15 @@ impl Tasks {
     }
 
     /// Polls what is ready until nothing is or the turn's budget is used up. Call without the state locked. Notes the
-    /// tasks that ended, and returns how many of them panicked.
-    pub(crate) fn run(&self, budget: &mut usize, ended: &mut Vec<Ended>) -> usize {
-        let mut panics = 0;
+    /// tasks that ended.
+    pub(crate) fn run(&self, budget: &mut usize, ended: &mut Vec<Ended>) {
         loop {
             self.bury();
             if *budget == 0 {
-                return panics;
+                return;
             }
             let Some(id) = self.ready.queue.lock().pop_front() else {
-                return panics;
+                return;
             };
             *budget -= 1;
             let (mut future, waker, signal) = {
@@ -259,15 +259,14 @@ impl Tasks {
             }
             inner.graveyard.push(future);
             if let Some(slot) = inner.slots.remove(&id) {
-                if let Err(panic) = outcome {
-                    panics += 1;
+                if let Err(panic) = &outcome {
                     tracing::error!(
                         task = slot.name.as_deref().unwrap_or("anonymous"),
-                        panic = panic_text(&*panic),
+                        panic = panic_text(&**panic),
                         "a task panicked and ended; the node goes on"
                     );
                 }
-                ended.push(Ended { overlay: slot.overlay, id, name: slot.name });
+                ended.push(Ended { overlay: slot.overlay, id, name: slot.name, panicked: outcome.is_err() });
             }
         }
     }

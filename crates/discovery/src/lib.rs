@@ -3,22 +3,34 @@
 //! | item | what it does |
 //! |---|---|
 //! | [`RandomWalk`] | walks to introduced addresses and asks for introductions |
+//! | [`EdgeWalk`] | walks from peer to peer, depth first |
+//! | [`RandomChurn`] | drops peers that are gone |
+//! | [`PeriodicSimilarity`] | tells peers our communities now and then |
 //! | [`TrackerBootstrapper`] | finds first peers through trackers |
 //! | [`DiscoveryCommunity`] | tells peers of other communities which ones we are in |
+//! | [`strategies`], [`bootstrappers`] | all of them by name, for configurations |
 //! | [`beacon()`] | what peers in one LAN find each other by |
 //! | [`Tracker`] | is one: introduces the peers of any community to each other |
 
 mod beacon;
 mod bootstrap;
+mod catalog;
+mod churn;
+mod edge;
 pub mod messages;
 mod overlay;
+mod similarity;
 mod tracker;
 mod walk;
 
 pub use self::{
     beacon::{BEACON_LEN, beacon, beacon_community},
     bootstrap::{DEFAULT_TRACKERS, TrackerBootstrapper},
+    catalog::{bootstrappers, strategies},
+    churn::RandomChurn,
+    edge::EdgeWalk,
     overlay::{DISCOVERY_COMMUNITY, DiscoveryCommunity},
-    tracker::{Tracker, TrackerLimits},
+    similarity::PeriodicSimilarity,
+    tracker::{Listed, Tracker, TrackerLimits},
     walk::RandomWalk,
 };

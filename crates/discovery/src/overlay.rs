@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use ipv8_core::{
-    Community, Context, DropReason, Peer, PeerRecord, Routes, SendError, Time, handlers,
+    Community, Context, DropReason, Peer, PeerRecord, Routes, SendError, Strategy, Target, Time, handlers,
     messages::{Flags, Introduced, old_style},
     network::Addresses,
 };
 use ipv8_crypto::{Mid, PrivateKey};
 use ipv8_wire::{CommunityId, community_id};
 
-use crate::messages::{DiscoveryIntroductionRequest, Ping, Pong, SimilarityRequest, SimilarityResponse};
+use crate::{
+    PeriodicSimilarity, RandomChurn,
+    messages::{DiscoveryIntroductionRequest, Ping, Pong, SimilarityRequest, SimilarityResponse},
+};
 
 /// The id of the [`DiscoveryCommunity`].
 pub const DISCOVERY_COMMUNITY: CommunityId = community_id!("7e313685c1912a141279f8248fc8db5899c5df5a");
@@ -45,6 +48,18 @@ impl Community for DiscoveryCommunity {
     fn routes(r: &mut Routes<Self>) {
         r.replace(Self::on_introduction_request);
         handlers!(r, Self::on_similarity_request, Self::on_similarity_response, Self::on_ping, Self::on_pong,);
+    }
+
+    fn default_strategies() -> Vec<(Box<dyn Strategy>, Target)> {
+        vec![
+            (Box::new(RandomChurn::default()), Target::Always),
+            (Box::new(PeriodicSimilarity::default()), Target::Always),
+        ]
+    }
+
+    fn send_ping(&mut self, cx: &mut Context<'_>, peer: &Peer) -> bool {
+        self.ping(cx, peer);
+        true
     }
 
     fn introduced(&mut self, cx: &mut Context<'_>, from: &Peer, _: &Introduced) {

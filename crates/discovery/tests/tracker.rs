@@ -98,22 +98,22 @@ fn peers_of_one_community_are_introduced() {
 }
 
 #[test]
-fn only_the_two_messages_are_taken() {
+fn only_introductions_are_taken() {
     let (node, _) = tracker(TrackerLimits::default());
     let mut packet = vec![0, 2];
     packet.extend(ANY.0);
-    for id in (0..=255).filter(|id| ![245, 246].contains(id)) {
+    for id in (0..=255).filter(|id| ![233, 234, 245, 246].contains(id)) {
         let packet = [packet.as_slice(), &[id]].concat();
         node.handle(seconds(0), [(address(2), packet.as_slice())]);
     }
     let stats = node.stats();
-    assert_eq!(stats.dropped(DropReason::UnknownMessage) + stats.dropped(DropReason::DeprecatedMessage), 254);
+    assert_eq!(stats.dropped(DropReason::UnknownMessage) + stats.dropped(DropReason::DeprecatedMessage), 252);
     assert_eq!(stats.delivered, 0);
 }
 
 #[test]
 fn the_newest_peers_and_the_busiest_communities_stay() {
-    let tracker = tracker(TrackerLimits { peers: 3, communities: 2, peers_in_all: 4 });
+    let tracker = tracker(TrackerLimits { peers: 3, communities: 2, peers_in_all: 4, ..TrackerLimits::default() });
     for number in 2..6 {
         ask(&tracker, ANY, number, 0);
     }

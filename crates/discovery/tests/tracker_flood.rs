@@ -100,7 +100,7 @@ fn the_fullest_community_makes_room_for_peers_of_others() {
 
 #[test]
 fn limits_of_zero_leave_room_for_one() {
-    let tracker = tracker(TrackerLimits { peers: 0, communities: 0, peers_in_all: 0 });
+    let tracker = tracker(TrackerLimits { peers: 0, communities: 0, peers_in_all: 0, ..TrackerLimits::default() });
     for (community, number) in [(ANY, 2), (ANY, 3), (OTHER, 4)] {
         ask(&tracker, community, number);
         assert_eq!((communities(&tracker), members(&tracker, community)), (1, 1));
@@ -116,7 +116,7 @@ fn so_many_peers_are_asked_in_turn_and_none_is_forgotten_before() {
     }
     let mut asked = BTreeSet::new();
     // A minute that the tracker slept through: all are quiet, and have been for long enough to be forgotten.
-    for (second, expected) in [(60, 500), (61, 500), (62, 200), (63, 0)] {
+    for (second, expected) in [(60, 400), (61, 400), (62, 400), (63, 0)] {
         let pings = sent(&tracker.0, seconds(second));
         assert_eq!(pings.len(), expected, "in second {second}");
         assert!(summary(&pings).iter().all(|ping| *ping == (address(2), 246)));
@@ -129,5 +129,5 @@ fn so_many_peers_are_asked_in_turn_and_none_is_forgotten_before() {
         sent(&tracker.0, seconds(second));
         left.push(communities(&tracker));
     }
-    assert_eq!(left, [700, 200, 0]);
+    assert_eq!(left, [800, 400, 0]);
 }

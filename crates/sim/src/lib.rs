@@ -51,6 +51,7 @@
 //! | [`world`] | nodes, time, what happens next |
 //! | [`options`] | how a world and its nodes are made |
 //! | [`link`] | latency, loss, duplication, partitions; the [`Fabric`] seam for other networks |
+//! | [`nat`] | networks with nodes behind NATs |
 //! | [`trace`] | the hash of a run, and its last packets |
 //! | [`metrics`] | what was counted |
 //!
@@ -58,6 +59,7 @@
 
 pub mod link;
 pub mod metrics;
+pub mod nat;
 pub mod options;
 #[cfg(feature = "testing")]
 pub mod testing;

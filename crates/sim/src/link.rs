@@ -32,8 +32,8 @@ pub struct Packet<'a> {
 pub struct Delivery {
     /// When it arrives.
     pub at: Time,
-    /// Whom it reaches.
-    pub to: NodeId,
+    /// At which address: a node's, or that of a box on the way, which [`Fabric::arrive`] asks.
+    pub to: SocketAddr,
     /// From which address it seems to come.
     pub source: SocketAddr,
 }
@@ -53,6 +53,15 @@ pub trait Fabric {
         hosts: &Hosts,
         rng: &mut Xoshiro256PlusPlus,
     ) -> Result<SmallVec<[Delivery; 1]>, Loss>;
+
+    /// Whom a datagram reaches whose time has come. By default, the node that has the address; a network with NATs lets
+    /// them decide now, since what happened while the datagram was on its way may have opened or closed them.
+    ///
+    /// # Errors
+    /// Why it is lost after all.
+    fn arrive(&mut self, delivery: &Delivery, hosts: &Hosts) -> Result<NodeId, Loss> {
+        hosts.at(delivery.to).ok_or(Loss::NoHost)
+    }
 }
 
 /// Which node has which address, and which name stands for which addresses.
@@ -175,6 +184,15 @@ impl Link {
         self
     }
 
+    /// How long a packet takes, once for each copy.
+    pub(crate) fn carry(&self, rng: &mut impl Rng) -> Result<SmallVec<[Duration; 1]>, Loss> {
+        if self.loss > 0.0 && rng.random_bool(self.loss) {
+            return Err(Loss::Link);
+        }
+        let copies = if self.duplication > 0.0 && rng.random_bool(self.duplication) { 2 } else { 1 };
+        Ok((0..copies).map(|_| self.transit(rng)).collect())
+    }
+
     fn transit(&self, rng: &mut impl Rng) -> Duration {
         let latency = self.latency.draw(rng);
         latency.saturating_add(Latency::Uniform(Duration::ZERO, self.jitter).draw(rng))
@@ -229,6 +247,22 @@ impl Links {
     pub fn heal(&mut self) {
         self.passes = None;
     }
+
+    /// How long a packet takes, once for each copy. One whose receiver is not known yet takes the link of all.
+    pub(crate) fn carry(
+        &self,
+        from: NodeId,
+        to: Option<NodeId>,
+        rng: &mut Xoshiro256PlusPlus,
+    ) -> Result<SmallVec<[Duration; 1]>, Loss> {
+        if let (Some(passes), Some(to)) = (&self.passes, to)
+            && !passes(from, to)
+        {
+            return Err(Loss::Partition);
+        }
+        let own = to.filter(|_| !self.pairs.is_empty()).and_then(|to| self.pairs.get(&(from, to)));
+        own.unwrap_or(&self.all).carry(rng)
+    }
 }
 
 impl Fabric for Links {
@@ -239,16 +273,9 @@ impl Fabric for Links {
         rng: &mut Xoshiro256PlusPlus,
     ) -> Result<SmallVec<[Delivery; 1]>, Loss> {
         let to = hosts.at(packet.to).ok_or(Loss::NoHost)?;
-        if self.passes.as_ref().is_some_and(|passes| !passes(packet.from, to)) {
-            return Err(Loss::Partition);
-        }
-        let own = if self.pairs.is_empty() { None } else { self.pairs.get(&(packet.from, to)) };
-        let link = own.unwrap_or(&self.all);
-        if link.loss > 0.0 && rng.random_bool(link.loss) {
-            return Err(Loss::Link);
-        }
-        let copies = if link.duplication > 0.0 && rng.random_bool(link.duplication) { 2 } else { 1 };
-        Ok((0..copies).map(|_| Delivery { at: packet.now + link.transit(rng), to, source: packet.source }).collect())
+        let transits = self.carry(packet.from, Some(to), rng)?;
+        let arrival = |transit| Delivery { at: packet.now + transit, to: packet.to, source: packet.source };
+        Ok(transits.into_iter().map(arrival).collect())
     }
 }
 

@@ -12,11 +12,15 @@ pub enum Loss {
     NoHost,
     /// The node at the address crashed, or has not started yet.
     Down,
+    /// The sender has no address of the receiver's family.
+    NoRoute,
+    /// A NAT let it not through: nobody behind it sent what this could be an answer to, or its tables are full.
+    Nat,
 }
 
 impl Loss {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Link, Self::Partition, Self::NoHost, Self::Down];
+    pub const ALL: [Self; 6] = [Self::Link, Self::Partition, Self::NoHost, Self::Down, Self::NoRoute, Self::Nat];
 
     /// The reason in words.
     #[must_use]
@@ -26,6 +30,8 @@ impl Loss {
             Self::Partition => "partition",
             Self::NoHost => "no host",
             Self::Down => "down",
+            Self::NoRoute => "no route",
+            Self::Nat => "nat",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Limits, Node};
+use ipv8_core::{Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Verifier};
 
 use crate::{
@@ -110,9 +110,11 @@ pub(crate) type Setup = Box<dyn Fn(&Node) + Send>;
 pub struct NodeOptions {
     pub(crate) key: Option<PrivateKey>,
     pub(crate) address: Option<SocketAddr>,
+    pub(crate) second: Option<SocketAddr>,
     pub(crate) machine: Option<Vec<IpAddr>>,
     pub(crate) start_after: Duration,
     pub(crate) limits: Limits,
+    pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
     pub(crate) setup: Option<Setup>,
 }
@@ -132,7 +134,15 @@ impl NodeOptions {
         self
     }
 
-    /// The addresses of the machine that it runs on; by default just that of the node.
+    /// Stands at another address of the other family too: dual stack. What it sends leaves from the address of the family
+    /// that it is sent to; the first address is the one in its LAN.
+    #[must_use]
+    pub fn second_address(mut self, address: SocketAddr) -> Self {
+        self.second = Some(address);
+        self
+    }
+
+    /// The addresses of the machine that it runs on; by default just those of the node.
     #[must_use]
     pub fn machine(mut self, machine: Vec<IpAddr>) -> Self {
         self.machine = Some(machine);
@@ -150,6 +160,13 @@ impl NodeOptions {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// How much it trusts what it is told.
+    #[must_use]
+    pub fn hardening(mut self, hardening: Hardening) -> Self {
+        self.hardening = hardening;
         self
     }
 

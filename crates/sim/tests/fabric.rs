@@ -24,7 +24,8 @@ impl Fabric for OnePort {
         _: &mut Xoshiro256PlusPlus,
     ) -> Result<SmallVec<[Delivery; 1]>, Loss> {
         self.packets += 1;
-        let to = hosts.at(SocketAddr::new(packet.to.ip(), 8090)).ok_or(Loss::NoHost)?;
+        let to = SocketAddr::new(packet.to.ip(), 8090);
+        hosts.at(to).ok_or(Loss::NoHost)?;
         let source = SocketAddr::new(packet.source.ip(), 9);
         Ok(SmallVec::from([Delivery { at: packet.now + secs(1), to, source }]))
     }

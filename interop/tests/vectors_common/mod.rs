@@ -4,7 +4,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
-use ipv8_core::{Node, NodeConfig};
+use ipv8_core::{Hardening, Node, NodeConfig};
 use ipv8_crypto::{Curve, Mid, PrivateKey};
 use ipv8_wire::CommunityId;
 use rand::{SeedableRng, rngs::StdRng};
@@ -77,6 +77,13 @@ pub(crate) fn node(key: Option<PrivateKey>) -> Node {
     let mut rng = StdRng::from_seed([7; 32]);
     let key = key.unwrap_or_else(|| PrivateKey::generate(Curve::Curve25519, &mut rng).unwrap());
     Node::new(NodeConfig::new(key, [8; 32]))
+}
+
+/// A node that trusts as the reference does.
+pub(crate) fn trusting_node(key: PrivateKey) -> Node {
+    let mut config = NodeConfig::new(key, [8; 32]);
+    config.hardening = Hardening::reference();
+    Node::new(config)
 }
 
 /// The fields of a message. [`Fields::finish`] makes sure that none was overlooked.

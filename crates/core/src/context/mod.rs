@@ -1,33 +1,29 @@
 //! What a handler can do: the node as seen from inside one community.
 
+mod discovery;
 mod send;
 mod tasks;
 
-use std::{
-    net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
-};
+use std::{cell::Cell, net::SocketAddr, time::Duration};
 
 use ipv8_crypto::{Mid, PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
 use rand::rngs::StdRng;
 
 use crate::{
-    bootstrap::{Bootstrapper, Resolve},
     community::OverlayId,
     inbound::{Accepted, SenderKey},
     network::{Network, PeerRecord},
     peer::Peer,
     state::{OverlayState, State},
-    strategy::{Strategy, Target},
-    tasks::panic_text,
     time::Time,
 };
 
 /// A message on its way to a handler.
 pub struct Received<'a> {
     pub(crate) packet: &'a Accepted<'a>,
+    /// The handler dropped it after all.
+    pub(crate) dropped: Cell<bool>,
 }
 
 impl Received<'_> {
@@ -154,6 +150,13 @@ impl Context<'_> {
         self.state.own.wan
     }
 
+    /// The address that we name in new-style introductions: IPv6 before IPv4, as peers see it or else as it was bound;
+    /// 0.0.0.0:0 if none is known.
+    #[must_use]
+    pub fn preferred(&self) -> SocketAddr {
+        self.state.own.preferred()
+    }
+
     /// Whether this machine has this address, as far as the driver told.
     #[must_use]
     pub fn is_own_address(&self, ip: std::net::IpAddr) -> bool {
@@ -236,15 +239,20 @@ impl Context<'_> {
     }
 
     /// The peer that signed a message: a known one, which is from now on at the address where the message came from, or
-    /// one made for the occasion.
+    /// is asked there whether it is; or one made for the occasion.
     pub(crate) fn identify(&mut self, received: &Received<'_>) -> Option<Peer> {
         let sender = received.sender_key()?;
         let source = received.source();
-        let known = if sender.canonical { self.network_mut().seen_at(&sender.key.mid(), source) } else { None };
-        match known {
-            Some(record) => record.peer(),
-            None => Some(Peer::new(sender.key.clone(), source)),
+        let mid = sender.key.mid();
+        let known = if sender.canonical { self.network_mut().seen_at(&mid, source) } else { None };
+        let Some(record) = known else {
+            return Some(Peer::new(sender.key.clone(), source));
+        };
+        let (peer, new_style) = (record.peer(), record.new_style());
+        if !record.addresses().contains(source) {
+            self.challenge(mid, source, new_style);
         }
+        peer
     }
 
     /// The graph of peers and addresses.
@@ -260,42 +268,5 @@ impl Context<'_> {
 
     pub(crate) fn network_and_rng(&mut self) -> (&mut Network, &mut StdRng) {
         (self.overlay.own_network.as_mut().unwrap_or(&mut self.state.network), &mut self.state.rng)
-    }
-}
-
-/// Strategies and bootstrappers.
-impl Context<'_> {
-    /// Adds a strategy to this community while it runs.
-    pub fn add_strategy(&mut self, strategy: impl Strategy + 'static, target: Target) {
-        self.state.walkers.add(self.overlay.id, Box::new(strategy), target);
-        self.state.arm_walk();
-    }
-
-    /// Adds a source of first peers to this community while it runs.
-    pub fn add_bootstrapper(&mut self, mut bootstrapper: impl Bootstrapper + 'static) {
-        bootstrapper.started(self);
-        self.overlay.bootstrappers.push(Box::new(bootstrapper));
-    }
-
-    /// Asks the driver to resolve a host name; the answer comes to [`Bootstrapper::resolved`].
-    pub fn resolve(&mut self, host: impl Into<String>, port: u16) {
-        self.state.ask_to_resolve(Resolve { overlay: self.overlay.id, host: host.into(), port });
-    }
-
-    /// Calls all bootstrappers of this community, one after the other.
-    pub(crate) fn with_bootstrappers(&mut self, mut call: impl FnMut(&mut dyn Bootstrapper, &mut Context<'_>)) {
-        let mut all = std::mem::take(&mut self.overlay.bootstrappers);
-        for bootstrapper in &mut all {
-            // One that panics must not take the others along.
-            let outcome = catch_unwind(AssertUnwindSafe(|| call(bootstrapper.as_mut(), self)));
-            if let Err(panic) = outcome {
-                self.state.stats.panics += 1;
-                let (name, panic) = (bootstrapper.name(), panic_text(&*panic));
-                tracing::error!(bootstrapper = name, panic, "a bootstrapper panicked; the node goes on");
-            }
-        }
-        // One of them may have added another.
-        all.append(&mut self.overlay.bootstrappers);
-        self.overlay.bootstrappers = all;
     }
 }

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use ipv8_crypto::PrivateKey;
-use ipv8_wire::{CommunityId, Outgoing, Prefix};
+use ipv8_wire::{CommunityId, Outgoing, PREFIX_LEN, Prefix};
 
-use super::Context;
+use super::{Context, Received};
 use crate::{
     outbox::{self, SendError},
     peer::Peer,
@@ -18,7 +18,7 @@ impl Context<'_> {
     /// counted and logged; use [`Context::try_send`] to learn of it.
     pub fn send<M: Outgoing>(&mut self, to: &Peer, message: M) {
         if let Err(error) = self.try_send(to, message) {
-            self.refuse(&error);
+            self.refuse_message(Some(M::ID), &error);
         }
     }
 
@@ -34,7 +34,7 @@ impl Context<'_> {
     /// Sends a message to an address. As [`Context::send`] otherwise.
     pub fn send_to<M: Outgoing>(&mut self, to: SocketAddr, message: M) {
         if let Err(error) = self.try_send_to(to, message) {
-            self.refuse(&error);
+            self.refuse_message(Some(M::ID), &error);
         }
     }
 
@@ -73,9 +73,7 @@ impl Context<'_> {
 
     /// Sends bytes as they are.
     pub fn send_packet(&mut self, to: SocketAddr, packet: Vec<u8>) {
-        if let Err(error) = self.state.outbox.push(to, packet, None) {
-            self.refuse(&error);
-        }
+        self.post_packet(to, packet, None);
     }
 
     /// What this community adds to its introduction requests and responses.
@@ -97,8 +95,15 @@ impl Context<'_> {
     /// Queues a packet that lacks its signature; it is signed when the turn ends.
     pub(crate) fn send_unsigned(&mut self, to: SocketAddr, packet: Vec<u8>) {
         let key = self.overlay.key.clone();
-        if let Err(error) = self.state.outbox.push(to, packet, Some(key)) {
-            self.refuse(&error);
+        self.post_packet(to, packet, Some(key));
+    }
+
+    fn post_packet(&mut self, to: SocketAddr, packet: Vec<u8>, signer: Option<PrivateKey>) {
+        let id = packet.get(PREFIX_LEN).copied();
+        let size = packet.len() + signer.as_ref().map_or(0, |key| key.public().signature_len());
+        match self.state.outbox.push(to, packet, signer) {
+            Ok(()) => self.overlay.traffic.sent(id, None, size, self.state.now),
+            Err(error) => self.refuse_message(id, &error),
         }
     }
 
@@ -115,18 +120,31 @@ impl Context<'_> {
     ) -> Result<(), SendError> {
         let key = &self.overlay.key;
         let bytes = outbox::write_packet(self.overlay.prefix.as_bytes(), key, global_time, message)?;
-        self.state.outbox.push(to, bytes, M::SIGNED.then(|| key.clone()))
+        let signer = M::SIGNED.then(|| key.clone());
+        let size = bytes.len() + signer.as_ref().map_or(0, |key| key.public().signature_len());
+        self.state.outbox.push(to, bytes, signer)?;
+        self.overlay.traffic.sent(Some(M::ID), Some(M::NAME), size, self.state.now);
+        Ok(())
     }
 
+    /// Counts and logs that a packet of the node's own could not be made.
     pub(crate) fn refuse(&mut self, error: &SendError) {
-        self.state.stats.drop(error.reason());
-        tracing::debug!(community = self.overlay.name, %error, "message not sent");
+        self.refuse_message(None, error);
     }
 
-    /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own.
+    fn refuse_message(&mut self, id: Option<u8>, error: &SendError) {
+        self.state.stats.drop(error.reason());
+        self.overlay.traffic.dropped(id, error.reason());
+        tracing::debug!(community = self.overlay.name, message = id, %error, "message not sent");
+    }
+
+    /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own; it does
+    /// not count as delivered then.
     pub fn count_drop(&mut self, reason: DropReason) {
         self.state.stats.drop(reason);
+        self.overlay.traffic.dropped(self.received.map(Received::message_id), reason);
         if let Some(received) = self.received {
+            received.dropped.set(true);
             tracing::debug!(
                 community = self.overlay.name,
                 source = %received.source(),

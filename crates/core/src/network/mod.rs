@@ -4,12 +4,15 @@
 //! a peer introduced it and until a peer is found there. The rules are those of `protocol.md` section 5 ("Network"),
 //! save that every table is bounded ([`Limits`]) where the reference's grow without end.
 
+mod known;
 mod record;
+mod remembered;
+mod saved;
 mod snapshot;
 
 use std::{
     collections::{HashMap, HashSet},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
@@ -20,8 +23,20 @@ use ipv8_wire::CommunityId;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
-pub use self::record::{Addresses, PeerRecord};
-use crate::{peer::Peer, time::Time};
+use self::{
+    known::{Known, SMALLEST_SHARE},
+    remembered::Remembered,
+};
+pub use self::{
+    record::{Addresses, PeerRecord},
+    saved::PeersError,
+};
+use crate::{
+    hardening::Hardening,
+    limits::{host, is_site},
+    peer::Peer,
+    time::Time,
+};
 
 /// How large the tables of a [`Network`] may become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,12 +67,14 @@ const MOST_AT_ONE_ADDRESS: usize = 16;
 /// A peer that was silent for so long may make room for another one.
 const SILENT: Duration = Duration::from_secs(60);
 
-/// An address that was introduced to us.
+/// What the graph does against whoever would fill it: see [`Hardening`].
 #[derive(Clone, Copy, Debug)]
-struct Known {
-    introducer: Option<Mid>,
-    service: Option<CommunityId>,
-    new_style: bool,
+struct Rules {
+    /// Addresses of one introducer.
+    share: Option<usize>,
+    addresses_per_network: Option<usize>,
+    peers_per_host: Option<usize>,
+    challenge_moves: bool,
 }
 
 /// A change that communities and observers are told of.
@@ -83,6 +100,7 @@ pub enum NetworkEvent {
 #[derive(Debug)]
 pub struct Network {
     limits: Limits,
+    rules: Rules,
     peers: IndexMap<Mid, PeerRecord>,
     /// Who was seen where. Several peers may share an address, a NAT's for example; the last one stands for it.
     by_address: AddressIndex,
@@ -92,6 +110,12 @@ pub struct Network {
     by_service: HashMap<CommunityId, IndexSet<Mid>>,
     strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
     known: LinkedHashMap<SocketAddr, Known>,
+    /// How many of the known addresses are whose introductions.
+    introduced: HashMap<Option<Mid>, usize>,
+    /// How many peers are at which host.
+    hosts: HashMap<IpAddr, usize>,
+    /// Peers of an earlier run.
+    remembered: Remembered,
     blacklist: HashSet<SocketAddr>,
     blacklisted_mids: HashSet<Mid>,
     events: Vec<NetworkEvent>,
@@ -104,17 +128,33 @@ impl Default for Network {
 }
 
 impl Network {
-    /// An empty graph.
+    /// An empty graph, with the rules of [`Hardening::default`].
     #[must_use]
     pub fn new(limits: Limits) -> Self {
+        Self::hardened(limits, &Hardening::default())
+    }
+
+    /// An empty graph with rules of its own.
+    #[must_use]
+    pub fn hardened(limits: Limits, hardening: &Hardening) -> Self {
+        let share = |part: usize| (limits.addresses / part.max(1)).max(SMALLEST_SHARE);
         Self {
             limits,
+            rules: Rules {
+                share: hardening.introducer_share.map(share),
+                addresses_per_network: hardening.addresses_per_network,
+                peers_per_host: hardening.peers_per_host,
+                challenge_moves: hardening.challenge_moves,
+            },
             peers: IndexMap::new(),
             by_address: HashMap::new(),
             by_claim: HashMap::new(),
             by_service: HashMap::new(),
             strangers: LruCache::new(limits.strangers),
             known: LinkedHashMap::new(),
+            introduced: HashMap::new(),
+            hosts: HashMap::new(),
+            remembered: Remembered::default(),
             blacklist: HashSet::new(),
             blacklisted_mids: HashSet::new(),
             events: Vec::new(),
@@ -201,26 +241,19 @@ impl Network {
         }
     }
 
-    /// The addresses to walk to for a community: those where none of its peers is known, and which were introduced
-    /// through this community or by a peer that serves it, or come from a snapshot. In the order in which they became
-    /// known.
-    pub fn walkable(&self, service: CommunityId) -> impl Iterator<Item = SocketAddr> {
-        self.known.iter().filter_map(move |(address, known)| {
-            let serves = match known.introducer {
-                Some(mid) => known.service == Some(service) || self.services_of(&mid).contains(&service),
-                None => known.service.is_none_or(|known| known == service),
-            };
-            let taken = || {
-                self.at(*address).any(|mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service)))
-            };
-            (serves && !taken()).then_some(*address)
-        })
+    /// The verified peer with this key, in its own bytes, that was seen at this address, or claims it.
+    pub(crate) fn peer_at(&self, address: SocketAddr, key: &[u8]) -> Option<Mid> {
+        let here = |mid: &&Mid| self.peers.get(*mid).is_some_and(|record| record.key.as_bytes() == key);
+        self.at(address).find(here).copied()
     }
 
-    /// Whether the address is known to understand new-style introductions.
+    /// Whether there are as many peers at the host of this address as may be ([`Hardening::peers_per_host`]).
     #[must_use]
-    pub fn is_new_style(&self, address: SocketAddr) -> bool {
-        self.known.get(&address).is_some_and(|known| known.new_style)
+    pub fn is_crowded(&self, address: SocketAddr) -> bool {
+        let ip = address.ip();
+        self.rules
+            .peers_per_host
+            .is_some_and(|most| !is_site(ip) && self.hosts.get(&host(ip)).is_some_and(|there| *there >= most))
     }
 
     /// Whether this address may not become a peer's.
@@ -254,10 +287,16 @@ impl Network {
     }
 
     /// Notes that the owner of a verified key signed a packet that came from this address: if we know the peer, it is
-    /// there now.
+    /// there now, unless moves have to be proven ([`Hardening::challenge_moves`]).
     pub(crate) fn seen_at(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
+        if self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
+    }
+
+    /// Notes that a peer is at this address: it answered a question that was sent there.
+    pub(crate) fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
+        let crowded = self.is_crowded(address);
         let record = self.peers.get_mut(mid)?;
-        if !record.addresses.contains(address) {
+        if !record.addresses.contains(address) && !crowded {
             let before = record.addresses;
             record.addresses.set(address);
             self.reindex(mid, before);
@@ -265,8 +304,9 @@ impl Network {
         self.peers.get(mid)
     }
 
-    /// Adds a peer whose signature we checked, or updates the addresses of one that we have. False where it is
-    /// refused: its key or its only addresses are blacklisted, or the table is full.
+    /// Adds a peer whose signature we checked, or updates the addresses of one that we have; where moves have to be proven
+    /// ([`Hardening::challenge_moves`]), only what it claims as its LAN address. False where it is refused: its key
+    /// or its only addresses are blacklisted, too many are at its host, or the table is full.
     pub fn add_verified(&mut self, peer: &PeerRecord) -> bool {
         let mid = peer.mid();
         if self.blacklisted_mids.contains(&mid) {
@@ -274,13 +314,20 @@ impl Network {
         }
         if let Some(known) = self.peers.get_mut(&mid) {
             let before = known.addresses;
-            known.addresses.update(&peer.addresses);
+            if self.rules.challenge_moves {
+                known.addresses.lan = peer.addresses.lan.or(known.addresses.lan);
+            } else {
+                known.addresses.update(&peer.addresses);
+            }
             known.new_style |= peer.new_style;
             self.reindex(&mid, before);
             return true;
         }
         let introduced = peer.addresses.iter().any(|address| self.known.contains_key(&address));
         if !introduced && peer.addresses.iter().any(|address| self.blacklist.contains(&address)) {
+            return false;
+        }
+        if peer.addresses.seen().any(|address| self.is_crowded(address)) {
             return false;
         }
         if self.peers.len() >= self.limits.peers && !self.make_room(peer.created) {
@@ -331,45 +378,18 @@ impl Network {
         }
     }
 
-    /// A peer introduced an address to us, through a community. A blacklisted one is ignored, and so is one that another
-    /// verified peer introduced before.
-    pub fn discover_address(
-        &mut self,
-        introducer: Mid,
-        address: SocketAddr,
-        service: Option<CommunityId>,
-        new_style: bool,
-    ) {
-        if self.blacklist.contains(&address) || address.port() == 0 || address.ip().is_unspecified() {
-            return;
-        }
-        let orphan = self
-            .known
-            .get(&address)
-            .is_none_or(|known| known.introducer.is_none_or(|mid| !self.peers.contains_key(&mid)));
-        if orphan {
-            self.remember(address, Known { introducer: Some(introducer), service, new_style });
-        }
-    }
-
-    fn remember(&mut self, address: SocketAddr, known: Known) {
-        self.known.insert(address, known);
-        if self.known.len() > self.limits.addresses {
-            self.known.pop_front();
-        }
-    }
-
     // --- forgetting --------------------------------------------------------------------------------------------
 
     /// Forgets an address and every peer that uses it.
     pub fn remove_address(&mut self, address: SocketAddr) {
-        self.known.remove(&address);
+        self.forget_known(address);
         // The indexes hold but the last peers of an address.
         let there: Vec<Mid> =
             self.peers.values().filter(|record| record.addresses.contains(address)).map(PeerRecord::mid).collect();
         for mid in there {
             self.remove(&mid);
         }
+        self.candidate_is_silent(address);
     }
 
     /// Forgets a peer and its addresses; false if it was not known.
@@ -378,7 +398,7 @@ impl Network {
             return false;
         };
         for address in record.addresses.iter() {
-            self.known.remove(&address);
+            self.forget_known(address);
         }
         self.unindex(mid, &record.addresses);
         for service in &record.services {
@@ -437,8 +457,8 @@ impl Network {
     }
 
     /// An empty graph for one community of its own.
-    pub(crate) fn serving_only(service: CommunityId) -> Self {
-        let mut network = Self::default();
+    pub(crate) fn serving_only(service: CommunityId, hardening: &Hardening) -> Self {
+        let mut network = Self::hardened(Limits::default(), hardening);
         network.serve(service);
         network
     }
@@ -457,6 +477,12 @@ impl Network {
     fn unindex(&mut self, mid: &Mid, addresses: &Addresses) {
         for address in addresses.seen() {
             remove_from(&mut self.by_address, address, mid);
+            if let Some(there) = self.hosts.get_mut(&host(address.ip())) {
+                *there = there.saturating_sub(1);
+                if *there == 0 {
+                    self.hosts.remove(&host(address.ip()));
+                }
+            }
         }
         if let Some(lan) = addresses.lan {
             remove_from(&mut self.by_claim, lan.into(), mid);
@@ -471,6 +497,7 @@ impl Network {
         self.unindex(mid, &before);
         for address in now.seen() {
             add_to(&mut self.by_address, address, *mid);
+            *self.hosts.entry(host(address.ip())).or_default() += 1;
         }
         if let Some(lan) = now.lan {
             add_to(&mut self.by_claim, lan.into(), *mid);

@@ -63,7 +63,7 @@ pub enum CompleteError {
 #[derive(Debug)]
 enum Event {
     /// A datagram arrives.
-    Deliver { to: NodeId, source: SocketAddr, bytes: Vec<u8> },
+    Deliver { delivery: Delivery, bytes: Vec<u8> },
     /// A node's deadline passes.
     Wake(NodeId),
     /// A node starts, unless it did already.
@@ -72,11 +72,29 @@ enum Event {
     Resolved { node: NodeId, life: u32, resolve: Resolve },
 }
 
+/// Where a node stands: at one address, or at one of each family.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    first: SocketAddr,
+    second: Option<SocketAddr>,
+}
+
+impl Addresses {
+    fn all(self) -> impl Iterator<Item = SocketAddr> {
+        std::iter::once(self.first).chain(self.second)
+    }
+
+    /// From where a datagram to this address leaves.
+    fn source(self, to: SocketAddr) -> Option<SocketAddr> {
+        self.all().find(|own| own.is_ipv4() == to.is_ipv4())
+    }
+}
+
 /// A node and where it stands.
 struct Place {
     node: Node,
     key: PrivateKey,
-    address: SocketAddr,
+    addresses: Addresses,
     options: NodeOptions,
     waker: Waker,
     up: bool,
@@ -266,7 +284,7 @@ impl<F: Fabric> World<F> {
         self.set_now(at);
         self.metrics.events += 1;
         match event {
-            Event::Deliver { to, source, bytes } => self.deliver(to, source, &bytes),
+            Event::Deliver { delivery, bytes } => self.deliver(&delivery, &bytes),
             Event::Wake(id) => self.wake(id),
             Event::Start { node, life } => {
                 let place = self.place(node);
@@ -332,19 +350,23 @@ impl<F: Fabric> World<F> {
         self.after_turn(id);
     }
 
-    fn deliver(&mut self, to: NodeId, source: SocketAddr, bytes: &[u8]) {
+    fn deliver(&mut self, delivery: &Delivery, bytes: &[u8]) {
         let now = self.now;
-        let place = self.place(to);
-        if !place.up {
-            self.metrics.lose(Loss::Down);
-            return;
-        }
-        let address = place.address;
-        place.node.handle(now, [(source, bytes)]);
+        let to = match self.fabric.arrive(delivery, &self.hosts) {
+            Ok(to) if self.place(to).up => to,
+            Ok(_) => return self.lose(Loss::Down, delivery.source, delivery.to, bytes),
+            Err(loss) => return self.lose(loss, delivery.source, delivery.to, bytes),
+        };
+        self.place(to).node.handle(now, [(delivery.source, bytes)]);
         self.metrics.delivered += 1;
         self.metrics.delivered_bytes += length(bytes);
-        self.trace.add(now, source, address, bytes);
+        self.trace.add(now, delivery.source, delivery.to, bytes);
         self.after_turn(to);
+    }
+
+    fn lose(&mut self, loss: Loss, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+        tracing::trace!(%source, %to, size = bytes.len(), reason = loss.as_str(), "lost");
+        self.metrics.lose(loss);
     }
 
     /// Takes out of a node what its turn made.
@@ -352,13 +374,13 @@ impl<F: Fabric> World<F> {
         self.metrics.turns += 1;
         let mut transmits = std::mem::take(&mut self.transmits);
         let place = self.place(id);
-        let (life, source) = (place.life, place.address);
+        let (life, addresses) = (place.life, place.addresses);
         place.node.drain_transmits(&mut transmits);
         while let Some(resolve) = self.place(id).node.poll_resolve() {
             self.queue.push(self.now + self.resolve_delay, id.0, Event::Resolved { node: id, life, resolve });
         }
         for transmit in transmits.drain(..) {
-            self.send(id, source, transmit);
+            self.send(id, addresses, transmit);
         }
         self.transmits = transmits;
         // What it asked for in its own turn waits a little, see above.
@@ -369,19 +391,18 @@ impl<F: Fabric> World<F> {
         self.arm(id, deadline);
     }
 
-    fn send(&mut self, from: NodeId, source: SocketAddr, transmit: Transmit) {
+    fn send(&mut self, from: NodeId, addresses: Addresses, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         self.metrics.sent += 1;
         self.metrics.sent_bytes += length(&bytes);
+        let Some(source) = addresses.source(to) else {
+            return self.lose(Loss::NoRoute, addresses.first, to, &bytes);
+        };
         let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rng.next_u64());
         let mut deliveries = match self.fabric.route(&packet, &self.hosts, &mut rng) {
             Ok(deliveries) => deliveries,
-            Err(loss) => {
-                tracing::trace!(from = from.0, %to, size = bytes.len(), reason = loss.as_str(), "lost");
-                self.metrics.lose(loss);
-                return;
-            }
+            Err(loss) => return self.lose(loss, source, to, &bytes),
         };
         let Some(last) = deliveries.pop() else { return };
         self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
@@ -391,9 +412,9 @@ impl<F: Fabric> World<F> {
         self.schedule(from, last, bytes);
     }
 
-    fn schedule(&mut self, from: NodeId, delivery: Delivery, bytes: Vec<u8>) {
-        let Delivery { at, to, source } = delivery;
-        self.queue.push(at.max(self.now), from.0, Event::Deliver { to, source, bytes });
+    fn schedule(&mut self, from: NodeId, mut delivery: Delivery, bytes: Vec<u8>) {
+        delivery.at = delivery.at.max(self.now);
+        self.queue.push(delivery.at, from.0, Event::Deliver { delivery, bytes });
     }
 }
 

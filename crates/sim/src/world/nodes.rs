@@ -10,7 +10,7 @@ use ipv8_core::{Clock, Community, Handle, Interfaces, Node, NodeConfig, Time};
 use ipv8_crypto::{Curve, PrivateKey};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, World};
+use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, World};
 use crate::{
     link::Fabric,
     options::{NodeOptions, Setup},
@@ -22,23 +22,32 @@ impl<F: Fabric> World<F> {
     /// Adds a node. Its key and its randomness come from the world's seed and its number alone.
     ///
     /// # Panics
-    /// If another node has its address, or there are more than 2^24 nodes: faults of whoever made the scenario.
+    /// If another node has one of its addresses, if both of them are of one family, or if there are more than 2^24 nodes:
+    /// faults of whoever made the scenario.
     #[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
     pub fn add_node(&mut self, options: NodeOptions) -> NodeId {
         let id = NodeId(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
         let address = options.address.unwrap_or_else(|| default_address(id));
-        if let Some(other) = self.hosts.at(address) {
-            panic!("{address} is the address of {other} already: give {id} another one");
+        let addresses = Addresses { first: address, second: options.second };
+        for address in addresses.all() {
+            if let Some(other) = self.hosts.at(address) {
+                panic!("{address} is the address of {other} already: give {id} another one");
+            }
+        }
+        if let Some(second) = addresses.second.filter(|second| second.is_ipv4() == address.is_ipv4()) {
+            panic!("{second} is of the family of {address}: a second address of {id} has to be of the other one");
         }
         let key = match &options.key {
             Some(key) => key.clone(),
             None => draw_key(&mut generator(self.seed, &[OF_KEY, u64::from(id.0)])),
         };
         let waker = Waker::from(Arc::new(NodeWaker { node: id, woken: self.woken.clone() }));
-        self.hosts.put(address, id);
-        let node = self.make_node(id, 0, &key, address, &options, &waker);
+        for address in addresses.all() {
+            self.hosts.put(address, id);
+        }
+        let node = self.make_node(id, 0, &key, addresses, &options, &waker);
         let start = self.now + options.start_after;
-        self.places.push(Place { node, key, address, options, waker, up: false, life: 0, wakes: Vec::new() });
+        self.places.push(Place { node, key, addresses, options, waker, up: false, life: 0, wakes: Vec::new() });
         if start == self.now {
             self.start(id);
         } else {
@@ -52,7 +61,7 @@ impl<F: Fabric> World<F> {
         id: NodeId,
         life: u32,
         key: &PrivateKey,
-        address: SocketAddr,
+        addresses: Addresses,
         options: &NodeOptions,
         waker: &Waker,
     ) -> Node {
@@ -64,16 +73,21 @@ impl<F: Fabric> World<F> {
         config.clock = Some(clock);
         config.verifier = (self.verifier)();
         config.limits = options.limits;
+        config.hardening = options.hardening.clone();
         if let Some(tick) = options.tick {
             config.tick = tick;
         }
         let node = Node::new(config);
-        let (v4, v6) = match address {
-            SocketAddr::V4(v4) => (Some(v4), None),
-            SocketAddr::V6(v6) => (None, Some(v6)),
-        };
-        let machine = options.machine.clone().unwrap_or_else(|| vec![address.ip()]);
-        node.set_interfaces(Interfaces { lan: Some(address), v4, v6, machine });
+        let v4 = addresses.all().find_map(|address| match address {
+            SocketAddr::V4(v4) => Some(v4),
+            SocketAddr::V6(_) => None,
+        });
+        let v6 = addresses.all().find_map(|address| match address {
+            SocketAddr::V4(_) => None,
+            SocketAddr::V6(v6) => Some(v6),
+        });
+        let machine = options.machine.clone().unwrap_or_else(|| addresses.all().map(|own| own.ip()).collect());
+        node.set_interfaces(Interfaces { lan: Some(addresses.first), v4, v6, machine });
         node.set_waker(waker);
         node
     }
@@ -92,13 +106,13 @@ impl<F: Fabric> World<F> {
         &self.place(id).node
     }
 
-    /// The address of a node.
+    /// The address of a node, the first if it has two. Behind a NAT, it is the one in its LAN.
     ///
     /// # Panics
     /// If the node is one of another world.
     #[must_use]
     pub fn address(&self, id: NodeId) -> SocketAddr {
-        self.place(id).address
+        self.place(id).addresses.first
     }
 
     /// Whether a node runs: it started and did not crash.
@@ -126,7 +140,7 @@ impl<F: Fabric> World<F> {
     pub fn crash(&mut self, id: NodeId) {
         let place = self.place(id);
         let life = place.life + 1;
-        let node = self.make_node(id, life, &place.key, place.address, &place.options, &place.waker);
+        let node = self.make_node(id, life, &place.key, place.addresses, &place.options, &place.waker);
         let place = self.place_mut(id);
         place.life = life;
         place.up = false;

@@ -9,7 +9,7 @@ use ipv8_core::{
     wire::{CommunityId, Message, community_id},
 };
 use ipv8_discovery::{RandomWalk, Tracker, TrackerBootstrapper};
-use ipv8_sim::{NodeId, NodeOptions, World};
+use ipv8_sim::{Fabric, NodeId, NodeOptions, World};
 
 pub(crate) const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -60,13 +60,32 @@ impl Lamport {
 }
 
 /// Adds a tracker, whose name is `tracker.test`.
-pub(crate) fn add_tracker(world: &mut World) -> NodeId {
+pub(crate) fn add_tracker<F: Fabric>(world: &mut World<F>) -> NodeId {
     let address: SocketAddr = "10.255.0.1:6421".parse().unwrap();
     let tracker = world.add_node(NodeOptions::default().address(address).setup(|node| {
         node.load(OverlayConfig::new(Tracker::default()).any_prefix()).unwrap();
     }));
     world.host("tracker.test", address);
     tracker
+}
+
+/// A node that walks until it knows `target` peers, and meets the others through the tracker.
+pub(crate) fn walker(target: usize) -> NodeOptions {
+    NodeOptions::default().setup(move |node| {
+        let overlay = OverlayConfig::new(Lamport::default())
+            .strategy(RandomWalk::default(), Target::Peers(target))
+            .bootstrapper(TrackerBootstrapper::new(["tracker.test:6421".parse().unwrap()]).timeout(secs(5)));
+        node.load(overlay).unwrap();
+    })
+}
+
+/// Whether each of two nodes has the other one as a peer.
+pub(crate) fn are_connected<F: Fabric>(world: &World<F>, a: NodeId, b: NodeId) -> bool {
+    let knows = |one: NodeId, other: NodeId| {
+        let mid = world.node(other).key().mid();
+        world.node(one).network(|network| network.get(&mid).is_some()).unwrap()
+    };
+    knows(a, b) && knows(b, a)
 }
 
 /// Adds nodes that walk until they know `target` peers; all meet through the tracker, and start within a second.

@@ -1,7 +1,26 @@
 //! Counters: what came, what went, and what was dropped why.
+//!
+//! [`Stats`] are the totals of a node; a [`StatsReport`] has them for each overlay and message too, beside the lengths of
+//! queues and what the driver counted. All of them only grow: rates are the difference of two reports.
+
+mod driver;
+mod message;
+mod report;
+
+use std::time::Duration;
+
+pub use self::{
+    driver::{DriverCounters, DriverStats},
+    message::{Counts, MessageStats},
+    report::{OverlayStats, Queues, StatsReport},
+};
+pub(crate) use self::{
+    message::Traffic,
+    report::{Parts, overlay_stats},
+};
 
 /// Why a datagram or a message was dropped.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 #[repr(u8)]
 pub enum DropReason {
     /// Not a packet of a community that is loaded here: too short, another version, another community.
@@ -28,11 +47,16 @@ pub enum DropReason {
     NoAddress,
     /// A message of ours cannot be written: it is too large for a datagram or for one of its own length fields.
     TooLarge,
+    /// Somebody asks for more than is done for anybody ([`Hardening::punctures`](crate::Hardening)).
+    RateLimited,
+    /// Checking its signature would cost more than its source may have ([`Hardening::admission`](crate::Hardening)), or
+    /// its curve is none of those that are taken.
+    Admission,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Prefix,
         Self::NoMessageId,
         Self::UnknownMessage,
@@ -45,6 +69,8 @@ impl DropReason {
         Self::QueueFull,
         Self::NoAddress,
         Self::TooLarge,
+        Self::RateLimited,
+        Self::Admission,
     ];
 
     /// The reason in words, as in logs.
@@ -63,6 +89,8 @@ impl DropReason {
             Self::QueueFull => "queue full",
             Self::NoAddress => "no address",
             Self::TooLarge => "too large",
+            Self::RateLimited => "rate limited",
+            Self::Admission => "admission",
         }
     }
 }
@@ -74,14 +102,20 @@ pub struct Stats {
     pub received: u64,
     /// Their bytes, without headers of lower layers.
     pub received_bytes: u64,
-    /// Messages that reached a handler.
+    /// Bytes of those that are of no community here: [`DropReason::Prefix`] counts them.
+    pub unknown_bytes: u64,
+    /// Messages that a handler took. Every datagram that was received is either delivered or discarded.
     pub delivered: u64,
+    /// Datagrams that were dropped, by the node or by the handler that was to take them.
+    pub discarded: u64,
     /// Datagrams handed to the driver.
     pub sent: u64,
     /// Their bytes, without headers of lower layers.
     pub sent_bytes: u64,
-    /// Signatures checked.
+    /// Signatures checked, whatever came of it.
     pub verified: u64,
+    /// The time that this took; zero for a node without a [clock](crate::NodeConfig::clock).
+    pub verify_time: Duration,
     /// Signatures made when turns ended; those of packets that are made without being sent are not counted.
     pub signed: u64,
     /// Handlers, scheduled functions and tasks that panicked.

@@ -1,0 +1,173 @@
+//! `ipv8 run`: a node until it is stopped.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use ipv8::Service;
+use ipv8_core::DropReason;
+use ipv8_crypto::Mid;
+use serde::Serialize;
+use tokio::time::MissedTickBehavior;
+
+use crate::args::RunOptions;
+use crate::failure::Failure;
+use crate::runtime::{self, Asked, Signals};
+use crate::{config, logs, output};
+
+/// How often is looked which peers came and went.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Runs until told to stop.
+pub(crate) fn run(options: &RunOptions, verbose: u8) -> Result<(), Failure> {
+    let config = config::read(&options.node, verbose)?;
+    logs::start_with(&config.log)?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let json = options.json;
+    runtime::block_on(async {
+        let mut signals = Signals::new()?;
+        let service = config.into_builder().start().await.map_err(Failure::failed)?;
+        let result = watch(&service, &mut signals, json).await;
+        let statistics = Statistics::of(&service);
+        runtime::goodbye(service.stop()).await;
+        result.and_then(|()| statistics.print(json))
+    })
+}
+
+/// Tells what happens until the program is to stop.
+async fn watch(service: &Service, signals: &mut Signals, json: bool) -> Result<(), Failure> {
+    Event::started(service).print(json)?;
+    let mut known = BTreeMap::new();
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::Stop => return Ok(()),
+                Asked::Statistics => Statistics::of(service).print(json)?,
+            },
+            _ = looks.tick() => {
+                for event in changes(service, &mut known) {
+                    event.print(json)?;
+                }
+            }
+        }
+    }
+}
+
+/// Something that happened.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    /// The node runs.
+    Started { listen: Vec<String>, mid: String, public_key: String },
+    /// A peer was met.
+    Peer { mid: String, address: Option<SocketAddr> },
+    /// A peer is no longer known.
+    PeerLost { mid: String },
+}
+
+impl Event {
+    fn started(service: &Service) -> Self {
+        Self::Started {
+            listen: service.local_addresses().iter().map(ToString::to_string).collect(),
+            mid: service.mid().to_string(),
+            public_key: hex::encode(service.key().as_bytes()),
+        }
+    }
+
+    fn print(&self, json: bool) -> Result<(), Failure> {
+        let mut out = io::stdout();
+        if json {
+            output::json(&mut out, self)?;
+        } else {
+            let line = match self {
+                Self::Started { listen, mid, .. } => format!("the node listens at {} as {mid}", listen.join(" and ")),
+                Self::Peer { mid, address: Some(address) } => format!("met {mid} at {address}"),
+                Self::Peer { mid, address: None } => format!("met {mid}"),
+                Self::PeerLost { mid } => format!("lost {mid}"),
+            };
+            output::line(&mut out, &line)?;
+        }
+        output::flush(&mut out)
+    }
+}
+
+/// The peers that came and went since the last look. Peers of overlays with a network of their own are not seen here.
+fn changes(service: &Service, known: &mut BTreeMap<Mid, Option<SocketAddr>>) -> Vec<Event> {
+    let now: Option<BTreeMap<_, _>> = service
+        .node()
+        .network(|network| network.peers().map(|peer| (peer.mid(), peer.addresses().preferred())).collect());
+    let Some(now) = now else { return Vec::new() };
+    let lost = known.keys().filter(|mid| !now.contains_key(mid)).map(|mid| Event::PeerLost { mid: mid.to_string() });
+    let new = now.iter().filter(|(mid, _)| !known.contains_key(mid));
+    let new = new.map(|(mid, address)| Event::Peer { mid: mid.to_string(), address: *address });
+    let events = lost.chain(new).collect();
+    *known = now;
+    events
+}
+
+/// What the node counted.
+#[derive(Serialize)]
+struct Statistics {
+    event: &'static str,
+    peers: usize,
+    received: u64,
+    received_bytes: u64,
+    delivered: u64,
+    sent: u64,
+    sent_bytes: u64,
+    verified: u64,
+    signed: u64,
+    panics: u64,
+    timeouts: u64,
+    dropped: BTreeMap<&'static str, u64>,
+}
+
+impl Statistics {
+    fn of(service: &Service) -> Self {
+        let stats = service.stats();
+        let dropped = DropReason::ALL.into_iter().map(|reason| (reason.as_str(), stats.dropped(reason)));
+        Self {
+            event: "statistics",
+            peers: service.node().network(ipv8_core::Network::len).unwrap_or_default(),
+            received: stats.received,
+            received_bytes: stats.received_bytes,
+            delivered: stats.delivered,
+            sent: stats.sent,
+            sent_bytes: stats.sent_bytes,
+            verified: stats.verified,
+            signed: stats.signed,
+            panics: stats.panics,
+            timeouts: stats.timeouts,
+            dropped: dropped.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
+    fn print(&self, json: bool) -> Result<(), Failure> {
+        let mut out = io::stdout();
+        if json {
+            output::json(&mut out, self)?;
+        } else {
+            let rows = [
+                ("peers", self.peers.to_string()),
+                ("received", format!("{} datagrams, {} bytes", self.received, self.received_bytes)),
+                ("delivered", format!("{} messages", self.delivered)),
+                ("sent", format!("{} datagrams, {} bytes", self.sent, self.sent_bytes)),
+                ("signatures", format!("{} checked, {} made", self.verified, self.signed)),
+                ("timeouts", self.timeouts.to_string()),
+                ("panics", self.panics.to_string()),
+            ];
+            for (name, value) in rows {
+                output::line(&mut out, &format!("{name:<12}{value}"))?;
+            }
+            for (reason, count) in &self.dropped {
+                output::line(&mut out, &format!("{:<12}{count} for {reason}", "dropped"))?;
+            }
+        }
+        output::flush(&mut out)
+    }
+}

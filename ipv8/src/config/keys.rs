@@ -1,0 +1,247 @@
+//! Every key of a configuration: what it is, its default, and what it means. The default file, the reference of keys in
+//! `docs/configuration.md`, and the names of environment variables come from here.
+
+/// What a value is, which says how the text of an environment variable is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// True or false.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// A number.
+    Number,
+    /// Text.
+    Text,
+    /// Several texts; in a variable separated by commas or blanks.
+    List,
+    /// A table, or several: only in files.
+    Tables,
+    /// Anything: only in files.
+    Any,
+}
+
+/// One key of a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Its dotted name; `[]` stands for each of several tables.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// The default, as TOML; empty if there is none.
+    pub default: &'static str,
+    /// A value other than the default, as TOML; empty if the default is example enough.
+    pub example: &'static str,
+    /// The environment variable; empty if there is none.
+    pub variable: &'static str,
+    /// The flag of `ipv8 run`; empty if there is none.
+    pub flag: &'static str,
+    /// What it means, in one paragraph.
+    pub docs: &'static str,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, docs: &'static str) -> Key {
+    Key { name, kind, default, example: "", variable: "", flag: "", docs }
+}
+
+impl Key {
+    const fn like(mut self, example: &'static str) -> Self {
+        self.example = example;
+        self
+    }
+
+    const fn var(mut self, variable: &'static str) -> Self {
+        self.variable = variable;
+        self
+    }
+
+    const fn flag(mut self, flag: &'static str) -> Self {
+        self.flag = flag;
+        self
+    }
+}
+
+/// The environment variable that names the file.
+pub const FILE_VARIABLE: &str = "IPV8_CONFIG";
+
+/// All keys, in the order of the default file.
+pub const KEYS: &[Key] = &[
+    key(
+        "listen",
+        Kind::List,
+        "[\"0.0.0.0:8090\"]",
+        "Where to listen: one IPv4 and one IPv6 address at most, each as \"IP:PORT\" or \"[IPv6]:PORT\". Port 0 picks a free \
+         one. The port of the default may be any free one from 8090 on; a port that is named here and in use is an error.",
+    )
+    .like("[\"0.0.0.0:8090\", \"[::]:8090\"]")
+    .var("IPV8_LISTEN")
+    .flag("--listen"),
+    key(
+        "key_file",
+        Kind::Text,
+        "",
+        "The file with the node's private key, as `ipv8 key generate` writes it; made with a curve25519 key if it is not \
+         there. Without it, the first `[[key]]` is the node's; and without any, the key is a fresh one at each start.",
+    )
+    .like("\"node.key\"")
+    .var("IPV8_KEY")
+    .flag("--key"),
+    key(
+        "bootstrap",
+        Kind::List,
+        "[]",
+        "Trackers to find first peers with, each as \"HOST:PORT\", \"IP:PORT\" or \"[IPv6]:PORT\", beside the public ones. They \
+         serve overlays that name no bootstrappers of their own; given as a flag or in the environment, they take the place \
+         of the trackers that overlays of the file name, too.",
+    )
+    .like("[\"tracker.example.org:6421\"]")
+    .var("IPV8_BOOTSTRAP")
+    .flag("--bootstrap"),
+    key(
+        "default_bootstrap",
+        Kind::Bool,
+        "true",
+        "Whether the public trackers are used. False as a flag or in the environment also takes them out of the overlays of \
+         the file.",
+    )
+    .var("IPV8_DEFAULT_BOOTSTRAP")
+    .flag("--no-default-bootstrap"),
+    key(
+        "working_directory",
+        Kind::Text,
+        "",
+        "The directory that relative paths start from: those of keys and of the peer file. Without it, the one that the \
+         program was started in. It must exist.",
+    )
+    .like("\"/var/lib/ipv8\"")
+    .var("IPV8_WORKING_DIRECTORY")
+    .flag("--working-directory"),
+    key(
+        "walker_interval",
+        Kind::Number,
+        "0.5",
+        "Seconds in which every strategy takes one step, from 0.001 to 3600.",
+    )
+    .var("IPV8_WALKER_INTERVAL"),
+    key(
+        "max_peers",
+        Kind::Integer,
+        "30",
+        "How many peers an overlay takes before it stops answering requests for introductions, unless it says so itself; -1 \
+         for any number.",
+    )
+    .var("IPV8_MAX_PEERS"),
+    key(
+        "api",
+        Kind::Text,
+        "",
+        "Where the REST interface is to listen. Not available yet: naming an address is an error.",
+    )
+    .var("IPV8_API")
+    .flag("--api"),
+    key(
+        "log.level",
+        Kind::Text,
+        "\"info\"",
+        "What is logged: error, warn, info, debug or trace, or levels for parts of the program such as \
+         \"ipv8_core=debug,warn\".",
+    )
+    .like("\"ipv8_core=debug,warn\"")
+    .var("IPV8_LOG")
+    .flag("--log"),
+    key("log.format", Kind::Text, "\"text\"", "How: \"text\" for people, \"json\" for programs, an object a line.")
+        .var("IPV8_LOG_FORMAT")
+        .flag("--log-format"),
+    key(
+        "peers.file",
+        Kind::Text,
+        "",
+        "Where peers are kept between two runs. Without it, they are not. A damaged file is set aside.",
+    )
+    .like("\"peers.dat\"")
+    .var("IPV8_PEER_FILE")
+    .flag("--peer-file"),
+    key(
+        "peers.interval",
+        Kind::Number,
+        "300.0",
+        "Seconds between two savings, from 1 to 86400. They are saved at the end, too.",
+    )
+    .var("IPV8_PEER_INTERVAL"),
+    key("key[].alias", Kind::Text, "", "What overlays call this key. Each alias once.").like("\"mine\""),
+    key(
+        "key[].file",
+        Kind::Text,
+        "",
+        "The file with the private key. Made if it is not there, unless `generate` is false.",
+    )
+    .like("\"mine.key\""),
+    key(
+        "key[].curve",
+        Kind::Text,
+        "\"curve25519\"",
+        "The kind of key that is made: curve25519, very-low, low, medium or high.",
+    ),
+    key(
+        "key[].generate",
+        Kind::Bool,
+        "true",
+        "Whether a key may be made. If not, the file must be there, or `private`.",
+    ),
+    key(
+        "key[].private",
+        Kind::Text,
+        "",
+        "The private key itself, in base64 of the reference's binary form; with a `file`, it is saved there unless the file \
+         exists. Who can read the configuration can then read the key.",
+    ),
+    key(
+        "overlay[].class",
+        Kind::Text,
+        "",
+        "Which overlay: the name of a launcher, such as DiscoveryCommunity. Without any `[[overlay]]`, all that the program \
+         has are loaded as their launchers say. Each community id once.",
+    )
+    .like("\"DiscoveryCommunity\""),
+    key("overlay[].enabled", Kind::Bool, "true", "Whether it is loaded."),
+    key("overlay[].id", Kind::Text, "", "The community id as 40 hex digits, instead of the overlay's own."),
+    key("overlay[].key", Kind::Text, "", "The alias of the key to sign with, instead of the node's key."),
+    key("overlay[].max_peers", Kind::Integer, "", "As `max_peers` above, for this overlay. Without it, what stands above.")
+        .like("60"),
+    key(
+        "overlay[].walkers",
+        Kind::Tables,
+        "",
+        "The strategies that look for peers and keep them, in order. Without it, those of the launcher; an empty list is none.",
+    ),
+    key("overlay[].walkers[].strategy", Kind::Text, "", "The name of the strategy, see below.").like("\"RandomWalk\""),
+    key(
+        "overlay[].walkers[].peers",
+        Kind::Integer,
+        "20",
+        "It runs while the overlay has fewer peers than this; -1 or \"always\" for ever.",
+    ),
+    key("overlay[].walkers[].init", Kind::Tables, "{}", "The strategy's own settings, see below.").like("{ timeout = 3.0 }"),
+    key(
+        "overlay[].bootstrappers",
+        Kind::Tables,
+        "",
+        "Where first peers come from. Without it, from the trackers above; an empty list is nowhere.",
+    ),
+    key("overlay[].bootstrappers[].class", Kind::Text, "", "The name of the bootstrapper, see below.")
+        .like("\"TrackerBootstrapper\""),
+    key("overlay[].bootstrappers[].init", Kind::Tables, "{}", "The bootstrapper's own settings, see below.")
+        .like("{ trackers = [\"tracker.example.org:6421\"] }"),
+    key("overlay[].settings", Kind::Tables, "{}", "The overlay's own settings. The DiscoveryCommunity has none."),
+    key(
+        "overlay[].on_start",
+        Kind::Any,
+        "[]",
+        "What is called once the node runs: names of the overlay's methods, or lists of a name and what it is called with.",
+    ),
+];
+
+/// The key of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
