@@ -74,8 +74,15 @@ pub(crate) struct Verdicts {
     pub(crate) checked: u64,
     /// The time that it took; zero without a clock.
     pub(crate) took: Duration,
-    /// A packet's share of it, for each microsecond of its [cost](Accepted::cost).
-    pub(crate) unit: Duration,
+    /// The [costs](Accepted::cost) of all of them, among which the time is shared.
+    pub(crate) costs: u32,
+}
+
+impl Verdicts {
+    /// A packet's share of the time.
+    pub(crate) fn share(&self, packet: &Accepted<'_>) -> Duration {
+        self.took.saturating_mul(packet.cost()) / self.costs.max(1)
+    }
 }
 
 /// Reads headers, keeps keys and has signatures checked.
@@ -199,7 +206,7 @@ impl Inbound {
         }
         // A clock that stands still, as in a simulation, has nothing to be shared.
         let costs = if took.is_zero() { 0 } else { batch.iter().map(Accepted::cost).fold(0, u32::saturating_add) };
-        Verdicts { holds, checked, took, unit: took / costs.max(1) }
+        Verdicts { holds, checked, took, costs }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
     hardening::{DefenceTables, Hardening},
-    inbound::{Accepted, Gate, Inbound, Verdicts},
+    inbound::{Accepted, Gate, Inbound},
     limits::Punctures,
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
@@ -352,16 +352,16 @@ impl State {
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let Verdicts { holds, checked, took, unit } = self.inbound.verify(&mut accepted, self.clock.as_ref());
-        self.stats.verified += checked;
-        self.stats.verify_time += took;
-        for (packet, holds) in accepted.iter().zip(holds) {
+        let verdicts = self.inbound.verify(&mut accepted, self.clock.as_ref());
+        self.stats.verified += verdicts.checked;
+        self.stats.verify_time += verdicts.took;
+        for (packet, holds) in accepted.iter().zip(&verdicts.holds) {
             if packet.sender.is_some()
                 && let Some(traffic) = self.traffic(packet.overlay)
             {
-                traffic.verified(packet.id, unit * packet.cost());
+                traffic.verified(packet.id, verdicts.share(packet));
             }
-            self.deliver(packet, holds);
+            self.deliver(packet, *holds);
             self.run_hooks();
         }
     }
