@@ -23,7 +23,9 @@
 mod background;
 mod driver;
 mod endpoint;
+mod kernel;
 mod lan;
+mod machine;
 mod socket;
 
 pub use self::{
