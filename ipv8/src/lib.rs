@@ -25,9 +25,9 @@ pub mod tutorial {
 }
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, MaxPeers, Node,
-    OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Settings, SettingsError, Stats, Strategy,
-    StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers,
+    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening, MaxPeers,
+    Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Settings, SettingsError, Stats,
+    Strategy, StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;

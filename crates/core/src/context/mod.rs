@@ -255,8 +255,8 @@ impl Context<'_> {
         let Some(record) = known else {
             return Some(Peer::new(sender.key.clone(), source));
         };
-        let (peer, new_style) = (record.peer(), record.new_style());
-        if !record.addresses().contains(source) {
+        let (peer, new_style, there) = (record.peer(), record.new_style(), record.addresses().was_at(source));
+        if !there && self.state.hardening.challenge_moves {
             self.challenge(mid, source, new_style);
         }
         peer
