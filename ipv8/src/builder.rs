@@ -8,7 +8,8 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError, strategy::DEFAULT_TICK,
+    Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
+    strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{
     Curve, PrivateKey,
@@ -160,6 +161,7 @@ pub struct Builder {
     trackers: Option<Vec<Address>>,
     tick: Duration,
     max_peers: MaxPeers,
+    hardening: Hardening,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -174,6 +176,7 @@ pub fn builder() -> Builder {
         trackers: None,
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
+        hardening: Hardening::default(),
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -257,6 +260,12 @@ impl Builder {
         self
     }
 
+    /// Trusts what it is told as much as this says: [`Hardening::default`] unless this is called.
+    pub fn hardening(mut self, hardening: Hardening) -> Self {
+        self.hardening = hardening;
+        self
+    }
+
     /// Keeps the peers that were found in this file: they are loaded at the start, and saved when the service is stopped
     /// and at intervals of a second or more ([`DEFAULT_SAVE_INTERVAL`] is a good choice). See [`PeerFile`].
     pub fn peer_file(mut self, path: impl Into<PathBuf>, interval: Duration) -> Self {
@@ -287,7 +296,6 @@ impl Builder {
         });
         self.overlays.push(Ok(Prepared {
             name: C::name().to_owned(),
-            id: C::ID,
             key: KeyChoice::Node,
             after: Vec::new(),
             conditions: Vec::new(),
@@ -344,8 +352,9 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let tick = self.tick;
-        let endpoint = Endpoint::bind_with(&listen, |seed| NodeConfig { tick, ..NodeConfig::new(key, seed) })?;
+        let (tick, hardening) = (self.tick, self.hardening);
+        let endpoint =
+            Endpoint::bind_with(&listen, |seed| NodeConfig { tick, hardening, ..NodeConfig::new(key, seed) })?;
         let mut starts = Vec::with_capacity(overlays.len());
         for (key, overlay) in overlays {
             let loading = Loading { node: endpoint.node(), key, trackers: &trackers, max_peers: self.max_peers };

@@ -136,10 +136,13 @@ pub(crate) struct NodeOptions {
     /// Leave out the public trackers
     #[arg(long)]
     pub(crate) no_default_bootstrap: bool,
+    /// How much to trust what the node is told: reference, compatible or hardened
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hardening: Option<String>,
     /// Keep peers in this file between two runs
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_file: Option<String>,
-    /// Directory that relative paths start from
+    /// Directory that relative paths of the configuration start from
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) working_directory: Option<String>,
     /// What to log: error, warn, info, debug, trace, or ipv8_core=debug,warn
