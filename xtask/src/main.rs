@@ -15,6 +15,7 @@ mod lint;
 mod python;
 mod report;
 mod shell;
+mod system;
 mod test;
 
 use std::env;
@@ -29,8 +30,9 @@ Set-up, tests and checks of the workspace.
 Usage: cargo xtask COMMAND
 
   test [--strict] [-- ARGS]   set up everything, then run all tests. Installs py-ipv8 into a virtual environment under
-                              target/, builds the programs that the live tests start, runs cargo test --workspace ARGS,
-                              and says at the end what was skipped and why. --strict makes a skip a failure
+                              target/ and, as root on Debian or Ubuntu, iproute2 and nftables; builds the programs that
+                              the live tests start, runs cargo test --workspace ARGS, and says at the end what was
+                              skipped and why. --strict makes a skip a failure
   lint                        fmt, clippy and docs with warnings as errors, boundaries, cargo-deny
   boundaries                  which crate may depend on which, and how long a file may be
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)

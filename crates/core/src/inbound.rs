@@ -10,7 +10,7 @@ use ipv8_crypto::{Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
-    admission::{Budget, price},
+    admission::{Budget, Payer, price, price_of_reading},
     community::OverlayId,
     hardening::Hardening,
     messages::DEPRECATED,
@@ -153,6 +153,7 @@ impl Inbound {
                 Some(known) => known.clone(),
                 None => {
                     accepted.new_key = Some(key);
+                    self.charge(payer, price_of_reading(key));
                     read_key(key)?
                 }
             };
@@ -163,9 +164,7 @@ impl Inbound {
             // The signature is cut off first, so that a packet without room for it is one of bad format.
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
             let (rest, signature) = body.remaining().split_at_checked(end).ok_or(DropReason::Format)?;
-            if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
-                budget.charge(payer, &sender.key);
-            }
+            self.charge(payer, price(&sender.key));
             accepted.signature = signature;
             accepted.signed_part = datagram.get(..datagram.len() - signature_len).unwrap_or_default();
             accepted.sender = Some(sender);
@@ -176,6 +175,13 @@ impl Inbound {
         }
         accepted.payload = body.remaining();
         Ok(accepted)
+    }
+
+    /// Takes a price in microseconds from whoever pays, where there are budgets.
+    fn charge(&mut self, payer: Option<Payer>, price: u32) {
+        if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
+            budget.charge(payer, price);
+        }
     }
 
     /// Checks the signatures of a batch, and measures how long that takes if there is a clock.

@@ -1,7 +1,7 @@
 //! The node: communities, their peers and their tasks, without any I/O.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Weak},
     task::Waker,
     time::Duration,
@@ -31,6 +31,9 @@ use crate::{
     tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
 };
+
+/// LANs to which is broadcast.
+const MOST_BROADCASTS: usize = 4;
 
 /// Rounds of handlers and tasks within one turn; what is ready beyond them waits for the next turn.
 const ROUNDS_PER_TURN: usize = 32;
@@ -287,6 +290,13 @@ impl Node {
     /// Tells the node what was bound and which addresses the machine has.
     pub fn set_interfaces(&self, interfaces: Interfaces) {
         self.shared.with_now(|state| state.own.set(interfaces));
+    }
+
+    /// Tells the node at which addresses it reaches all machines of its LANs at once; none, as at first, if it should not.
+    /// Further ones than four are ignored: everything that is broadcast goes to each.
+    pub fn set_broadcast_addresses(&self, addresses: impl IntoIterator<Item = Ipv4Addr>) {
+        let addresses = addresses.into_iter().take(MOST_BROADCASTS).collect();
+        self.shared.with_now(|state| state.broadcasts = addresses);
     }
 
     /// Registers what to wake when a turn is due before the next deadline, because a handle was used from outside.

@@ -6,6 +6,7 @@ use ipv8_core::{Interfaces, Node, NodeConfig, Time, crypto::PrivateKey};
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
 use crate::{
+    broadcast,
     driver::Driver,
     lan,
     socket::{BindError, Listen, bind},
@@ -60,6 +61,7 @@ impl Endpoint {
         let node = Node::new(config);
         let interfaces = lan::interfaces(&local);
         node.set_interfaces(interfaces.clone());
+        node.set_broadcast_addresses(broadcast::addresses(&local));
         Ok(Self { node, sockets, local, interfaces, start })
     }
 
@@ -81,7 +83,11 @@ impl Endpoint {
         let (stop, stopped) = watch::channel(false);
         let driver = Driver::new(node.clone(), sockets, start);
         let renewal = lan::keep_told(node.clone(), local.clone(), interfaces);
-        let task = tokio::spawn(driver.run(stopped, renewal));
+        let broadcasts = broadcast::keep_told(node.clone(), local.clone());
+        let chores = async {
+            tokio::join!(renewal, broadcasts);
+        };
+        let task = tokio::spawn(driver.run(stopped, chores));
         Running { node, local, stop, task: Some(task) }
     }
 }

@@ -11,7 +11,7 @@ use ipv8_core::{Interfaces, Node};
 use crate::background::Background;
 
 /// How often the machine's addresses are listed anew, as in the reference: it may have joined another network.
-const RENEW: Duration = Duration::from_secs(10);
+pub(crate) const RENEW: Duration = Duration::from_secs(10);
 
 /// What the node is told about sockets that are bound to these addresses.
 ///

@@ -105,6 +105,11 @@ fn bind_at(address: SocketAddr) -> io::Result<UdpSocket> {
     if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
         tracing::warn!(%error, "the receive buffer keeps its default size: bursts may be lost");
     }
+    if address.is_ipv4()
+        && let Err(error) = socket.set_broadcast(true)
+    {
+        tracing::warn!(%error, "beacons cannot be sent");
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket.into())
