@@ -98,7 +98,7 @@ fn odd(number: u32) -> bool {
 }
 
 fn even(number: u32) -> bool {
-    number % 2 == 0
+    !odd(number)
 }
 
 #[test]

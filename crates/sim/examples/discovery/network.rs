@@ -55,7 +55,7 @@ impl Network {
         }
         self.behind += 1;
         let nat = match self.last {
-            Some(nat) if self.behind % 4 == 0 => nat,
+            Some(nat) if self.behind.is_multiple_of(4) => nat,
             _ => self.nats.add(kind(self.behind)),
         };
         self.last = Some(nat);

@@ -99,20 +99,20 @@ pub(crate) fn table(name: &str, runs: &[Run]) -> String {
     let goals: [fn(&Run) -> &Goal; 2] = [|run| &run.goals[0], |run| &run.goals[1]];
     for goal in goals {
         let peers = runs.first().map_or(0, |run| goal(run).peers);
-        let pick = |sorted: Vec<f64>, part: f64| -> f64 {
-            let index = (sorted.len() as f64 * part) as usize;
+        let pick = |sorted: Vec<f64>, hundredths: usize| -> f64 {
+            let index = sorted.len() * hundredths / 100;
             sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
         };
         let seconds = |run: &Run| -> Vec<f64> { goal(run).sorted(|n| n.0).iter().map(Duration::as_secs_f64).collect() };
         let packets = |run: &Run| -> Vec<f64> { goal(run).sorted(|n| n.1).iter().map(|n| *n as f64).collect() };
         let bytes = |run: &Run| -> Vec<f64> { goal(run).sorted(|n| n.2).iter().map(|n| *n as f64 / 1e3).collect() };
         let mean = |all: Vec<f64>| all.iter().sum::<f64>() / all.len().max(1) as f64;
-        line(&format!("{peers} peers, median"), "s", &|run| pick(seconds(run), 0.5));
-        line(&format!("{peers} peers, 99 in 100"), "s", &|run| pick(seconds(run), 0.99));
-        line(&format!("{peers} peers, last"), "s", &|run| pick(seconds(run), 1.0));
+        line(&format!("{peers} peers, median"), "s", &|run| pick(seconds(run), 50));
+        line(&format!("{peers} peers, 99 in 100"), "s", &|run| pick(seconds(run), 99));
+        line(&format!("{peers} peers, last"), "s", &|run| pick(seconds(run), 100));
         line(&format!("{peers} peers, bytes, mean"), "kB", &|run| mean(bytes(run)));
-        line(&format!("{peers} peers, bytes, median"), "kB", &|run| pick(bytes(run), 0.5));
-        line(&format!("{peers} peers, bytes, most"), "kB", &|run| pick(bytes(run), 1.0));
+        line(&format!("{peers} peers, bytes, median"), "kB", &|run| pick(bytes(run), 50));
+        line(&format!("{peers} peers, bytes, most"), "kB", &|run| pick(bytes(run), 100));
         line(&format!("{peers} peers, packets, mean"), "", &|run| mean(packets(run)));
         line(&format!("{peers} peers, never reached"), "nodes", &|run| goal(run).unreached() as f64);
     }
