@@ -6,8 +6,8 @@
 //!
 //! | overlays | strategies | intervals |
 //! |---|---|---|
-//! | 10 | 1 | 10 |
-//! | 50 | 1 | 50 |
+//! | 10 | 2 | 10 |
+//! | 50 | 2 | 50 |
 //! | 200 | 5 | 200 |
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench stops when its set-up fails, and prints")]

@@ -18,6 +18,7 @@ use crate::{
     addresses::Interfaces,
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
+    context::Context,
     handle::{Handle, HandleError},
     hardening::{DefenceTables, Hardening},
     inbound::Inbound,
@@ -250,6 +251,29 @@ impl Node {
     pub fn find<C: Community>(&self) -> Option<Handle<C>> {
         let overlay = self.shared.with(|state| state.overlay_of_type(std::any::TypeId::of::<C>()))??;
         Some(Handle::new(Arc::downgrade(&self.shared), overlay))
+    }
+
+    /// The overlays that are loaded, in the order of their ids: for those who look at all of them.
+    #[must_use]
+    pub fn overlays(&self) -> Vec<OverlayId> {
+        self.shared.with(|state| state.overlays().collect()).unwrap_or_default()
+    }
+
+    /// Runs a closure in an overlay whose type is not known, to list its strategies for example; [`Handle::with`] is the
+    /// same for a known type. A panic in the closure is the caller's.
+    ///
+    /// # Errors
+    /// If the overlay is not loaded, or a handler of the node is running on this thread.
+    pub fn in_overlay<R>(&self, overlay: OverlayId, run: impl FnOnce(&mut Context<'_>) -> R) -> Result<R, HandleError> {
+        let outcome = self.shared.with_now(|state| {
+            let outcome = state.try_enter(overlay, None, |_, cx| run(cx));
+            state.run_hooks();
+            outcome
+        });
+        match outcome.ok_or(HandleError::Reentrant)?.ok_or(HandleError::Unloaded)? {
+            Ok(result) => Ok(result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
     }
 
     /// Unloads a community while others go on: its tasks end, its requests fail, its messages are dropped as unknown.

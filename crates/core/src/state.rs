@@ -442,9 +442,10 @@ impl State {
     fn drop_datagram(&mut self, source: SocketAddr, datagram: &[u8], reason: DropReason) {
         self.stats.drop(reason);
         self.stats.discarded += 1;
-        match self.addressee(datagram).and_then(|id| self.traffic(id)) {
-            Some(traffic) => traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason),
-            None => self.stats.unknown_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX),
+        if reason == DropReason::Prefix {
+            self.stats.unknown_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
+        } else if let Some(traffic) = self.addressee(datagram).and_then(|id| self.traffic(id)) {
+            traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
         }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
     }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use ipv8_core::{
-    Community, Context, Handle, Node, NodeConfig, OverlayConfig, Routes, Schedule, Strategy, Target, Time,
+    Community, Context, Handle, HandleError, Node, NodeConfig, OverlayConfig, Routes, Schedule, Strategy, StrategyInfo,
+    Target, Time,
     crypto::{Curve, PrivateKey},
     wire::CommunityId,
 };
@@ -165,6 +166,12 @@ fn strategies_come_and_go_while_the_node_runs() {
     handle.with(|_, cx| cx.add_strategy_boxed(Box::new(Sends), Target::Always)).unwrap();
     assert_eq!(departures(std::slice::from_ref(&node), seconds(1.0)), [seconds(1.0)], "its first step comes at once");
     assert!(departures(std::slice::from_ref(&node), seconds(3.0)).len() >= 4);
+    // The same without knowing the type.
+    assert_eq!(node.overlays(), [handle.overlay_id()]);
+    let listed = node.in_overlay(handle.overlay_id(), |cx| cx.strategies()).unwrap();
+    assert_eq!(listed, [StrategyInfo { name: "Sends", target: Target::Always }]);
+    let nested = handle.with(|_, _| node.in_overlay(handle.overlay_id(), |_| ())).unwrap();
+    assert_eq!(nested, Err(HandleError::Reentrant));
     assert_eq!(handle.with(|_, cx| (cx.remove_strategy("sends"), cx.remove_strategy("Sends"))).unwrap(), (0, 1));
     assert_eq!(departures(std::slice::from_ref(&node), seconds(10.0)), []);
 }

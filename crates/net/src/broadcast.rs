@@ -3,23 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use if_addrs::{IfAddr, Interface};
-use ipv8_core::Node;
-
-use crate::{background::Background, lan::RENEW};
 
 /// The broadcast addresses of the networks that sockets bound to these addresses are in. A socket bound to one address is
 /// in its network only; IPv6 and loopback have no such thing.
-pub(crate) fn addresses(bound: &[SocketAddr]) -> Vec<Ipv4Addr> {
-    match if_addrs::get_if_addrs() {
-        Ok(all) => among(bound, &all),
-        Err(error) => {
-            tracing::debug!(%error, "the interfaces of this machine cannot be listed: no beacons");
-            Vec::new()
-        }
-    }
-}
-
-fn among(bound: &[SocketAddr], interfaces: &[Interface]) -> Vec<Ipv4Addr> {
+pub(crate) fn addresses(bound: &[SocketAddr], interfaces: &[Interface]) -> Vec<Ipv4Addr> {
     let mut found = Vec::new();
     for interface in interfaces.iter().filter(|one| !one.is_loopback()) {
         let ours = |ip: &Ipv4Addr| bound.iter().any(|at| at.ip() == *ip || at.ip() == Ipv4Addr::UNSPECIFIED);
@@ -32,22 +19,6 @@ fn among(bound: &[SocketAddr], interfaces: &[Interface]) -> Vec<Ipv4Addr> {
         }
     }
     found
-}
-
-/// Tells the node whenever the broadcast addresses change, for ever.
-pub(crate) async fn keep_told(node: Node, bound: Vec<SocketAddr>) {
-    let mut told = None;
-    loop {
-        tokio::time::sleep(RENEW).await;
-        let listened = bound.clone();
-        let Ok(now) = Background::shared().call("ipv8-broadcast", move || addresses(&listened)).await else { continue };
-        // At first it knows what was there when the sockets were bound.
-        if *told.get_or_insert_with(|| now.clone()) != now {
-            tracing::info!(broadcast = ?now, "the networks of this machine changed");
-            node.set_broadcast_addresses(now.iter().copied());
-            told = Some(now);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -80,7 +51,7 @@ mod tests {
             interface("tun0", [10, 8, 0, 2], None),
             interface("eth1", [10, 0, 0, 5], Some([10, 0, 0, 255])),
         ];
-        let of = |bound: &str| among(&[bound.parse().unwrap()], &all);
+        let of = |bound: &str| addresses(&[bound.parse().unwrap()], &all);
         assert_eq!(of("0.0.0.0:8090"), [Ipv4Addr::new(192, 168, 1, 255), Ipv4Addr::new(10, 0, 0, 255)]);
         assert_eq!(of("10.0.0.5:8090"), [Ipv4Addr::new(10, 0, 0, 255)]);
         assert_eq!(of("10.8.0.2:8090"), [] as [Ipv4Addr; 0]);

@@ -24,7 +24,9 @@ mod background;
 mod broadcast;
 mod driver;
 mod endpoint;
+mod kernel;
 mod lan;
+mod machine;
 mod socket;
 
 pub use self::{
