@@ -7,7 +7,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ipv8::net::{BindError, Endpoint, Listen};
-use ipv8_core::{DropReason, Handle, OverlayConfig};
+use ipv8_core::hardening::{Admission, Rate};
+use ipv8_core::{DropReason, Handle, Hardening, NodeConfig, OverlayConfig};
 use ipv8_crypto::{Curve, Mid, PrivateKey, keyfile};
 use ipv8_discovery::{Tracker, TrackerLimits};
 use serde::Serialize;
@@ -39,7 +40,8 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
             Some(address) => Some(Api::bind(address).await?),
             None => None,
         };
-        let tracker = start_with(&listen, key, options.limits.into())?;
+        let hardening = if options.hardened { hardened() } else { Hardening::default() };
+        let tracker = start_with(&listen, key, options.limits.into(), hardening)?;
         let result = tracker.print_started(api.as_ref(), options.json);
         if result.is_ok() {
             let serve = async {
@@ -73,11 +75,29 @@ pub(crate) struct Running {
 
 /// Starts a tracker with default limits in the current runtime.
 pub(crate) fn start(listen: Listen, key: PrivateKey) -> Result<Running, Failure> {
-    start_with(&[listen], key, TrackerLimits::default())
+    start_with(&[listen], key, TrackerLimits::default(), Hardening::default())
 }
 
-fn start_with(listen: &[Listen], key: PrivateKey, limits: TrackerLimits) -> Result<Running, Failure> {
-    let endpoint = Endpoint::bind(listen, key).map_err(|error| match error {
+/// Admission for a tracker, to which everybody is a stranger. A host may have 20 milliseconds of each second for its
+/// signatures: 600 with keys of today, some 10 with the slowest ones. All hosts together may have 800, so that there is time
+/// left to answer.
+fn hardened() -> Hardening {
+    let admission = Admission {
+        per_stranger: Rate::new(100_000, 20_000),
+        strangers: Rate::new(1_000_000, 800_000),
+        per_peer: Rate::new(100_000, 20_000),
+    };
+    Hardening { admission: Some(admission), ..Hardening::hardened() }
+}
+
+fn start_with(
+    listen: &[Listen],
+    key: PrivateKey,
+    limits: TrackerLimits,
+    hardening: Hardening,
+) -> Result<Running, Failure> {
+    let config = |seed| NodeConfig { hardening, ..NodeConfig::new(key, seed) };
+    let endpoint = Endpoint::bind_with(listen, config).map_err(|error| match error {
         BindError::SameFamily { .. } => Failure::Usage(format!("--listen: {error}")),
         error => Failure::failed(error),
     })?;
