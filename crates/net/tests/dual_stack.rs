@@ -106,6 +106,7 @@ impl Member {
 }
 
 /// Whether the machine has IPv6 at all; says so if not.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn has_v6(test: &str) -> bool {
     let has = UdpSocket::bind("[::1]:0").is_ok();
     if !has {
