@@ -32,7 +32,26 @@ class LamportSettings(CommunitySettings):
     greet: float = 5.0
 
 
-class LamportCommunity(Community, PeerObserver):
+class Mended(Community):
+    """
+    A community that can walk from an IPv6 socket alone.
+
+    The reference makes an address of all four parts that the name of such a socket has, which fails (in every
+    introduction request; with an IPv4 socket beside it, it never comes that far).
+    """
+
+    def get_ipv6_address(self) -> tuple:
+        """The first two parts."""
+        return super().get_ipv6_address()[:2]
+
+
+class IdleCommunity(Community):
+    """A community that only is there."""
+
+    community_id = bytes(20)
+
+
+class LamportCommunity(Mended, PeerObserver):
     """Counts with everyone: the tutorial's community, with events instead of prints."""
 
     settings_class = LamportSettings
@@ -44,11 +63,13 @@ class LamportCommunity(Community, PeerObserver):
         self.pause = settings.pause
         self.greet_interval = settings.greet
         self.network.add_peer_observer(self)
+        self.told = {}
         self.add_message_handler(Clock, self.on_clock)
 
     def started(self) -> None:
         """Begin to greet, until somebody has greeted us."""
         self.register_task("greet", self.greet, interval=self.greet_interval, delay=0)
+        self.register_task("look", self.look, interval=0.2)
 
     async def greet(self) -> None:
         """Send our clock to everyone, as long as it has not moved."""
@@ -57,6 +78,15 @@ class LamportCommunity(Community, PeerObserver):
             return
         for peer in self.get_peers():
             self.ez_send(peer, Clock(self.clock))
+
+    def look(self) -> None:
+        """Tell what is new about peers: the communities that they are in, and whether they ever answered a ping."""
+        for peer in list(self.network.verified_peers):
+            communities = sorted(service.hex() for service in self.network.get_services_for_peer(peer))
+            known = {"communities": communities, "pinged": len(peer.pings) > 0}
+            if self.told.get(peer.mid) != known:
+                self.told[peer.mid] = known
+                peerlib.emit("known", mid=peer.mid.hex(), **known)
 
     @lazy_wrapper(Clock)
     def on_clock(self, peer: Peer, payload: Clock) -> None:
@@ -96,7 +126,24 @@ def arguments() -> argparse.Namespace:
                         help="wait before each answer; 0 counts as fast as it can, as the tutorial (default: %(default)s)")
     parser.add_argument("--greet", type=float, default=5.0, metavar="S",
                         help="greet everyone this often until the clock moves (default: the tutorial's %(default)s)")
+    parser.add_argument("--discovery", action="store_true",
+                        help="run the DiscoveryCommunity too, with all its strategies")
+    parser.add_argument("--churn", type=seconds, default=(10.0, 27.5, 57.5), metavar="S,S,S",
+                        help="seconds between pings, of silence before one, and of silence before a peer is dropped "
+                             "(by the DiscoveryCommunity; default: the reference's 10,27.5,57.5)")
+    parser.add_argument("--idle", type=peerlib.community_id, metavar="HEX40",
+                        help="be in this community too, under a key of its own, without looking for anybody")
+    parser.add_argument("--load-snapshot", metavar="FILE", help="start from the addresses in this file")
+    parser.add_argument("--save-snapshot", metavar="FILE", help="write those of all peers to this file in the end")
     return parser.parse_args()
+
+
+def seconds(text: str) -> tuple[float, ...]:
+    """Read three numbers with commas between them."""
+    numbers = tuple(float(part) for part in text.split(","))
+    if len(numbers) != 3:
+        raise argparse.ArgumentTypeError(f"{text!r} is not three numbers")
+    return numbers
 
 
 def interface(listen: peerlib.SocketAddress) -> dict:
@@ -112,26 +159,48 @@ async def main() -> None:
     key = peerlib.private_key(args.key, args.curve)
     builder = ConfigBuilder().clear_keys().clear_overlays().set_log_level("WARNING")
     builder.add_key_from_bin("me", base64.b64encode(key.key_to_bin()).decode())
-    builder.add_overlay("LamportCommunity", "me",
-                        [WalkerDefinition(Strategy.RandomWalk, args.target, {"timeout": 3.0})],
-                        [BootstrapperDefinition(Bootstrapper.DispersyBootstrapper,
-                                                {"ip_addresses": [], "dns_addresses": [],
-                                                 "bootstrap_timeout": args.bootstrap_timeout})],
+    bootstrapper = BootstrapperDefinition(Bootstrapper.DispersyBootstrapper,
+                                          {"ip_addresses": [], "dns_addresses": [],
+                                           "bootstrap_timeout": args.bootstrap_timeout})
+    walk = WalkerDefinition(Strategy.RandomWalk, args.target, {"timeout": 3.0})
+    builder.add_overlay("LamportCommunity", "me", [walk], [bootstrapper],
                         {"pause": args.pause, "greet": args.greet}, [])
+    if args.discovery:
+        ping, inactive, drop = args.churn
+        churn = {"sample_size": 8, "ping_interval": ping, "inactive_time": inactive, "drop_time": drop}
+        builder.add_overlay("DiscoveryCommunity", "me",
+                            [walk, WalkerDefinition(Strategy.RandomChurn, -1, churn),
+                             WalkerDefinition(Strategy.PeriodicSimilarity, -1, {})], [bootstrapper], {}, [])
+    if args.idle:
+        IdleCommunity.community_id = args.idle
+        idle_key = peerlib.private_key(None, args.curve)
+        peerlib.emit("idle", mid=idle_key.pub().key_to_hash().hex())
+        builder.add_key_from_bin("idle", base64.b64encode(idle_key.key_to_bin()).decode())
+        builder.add_overlay("IdleCommunity", "idle", [], [], {}, [])
     configuration = builder.finalize()
     wanted = [address for address in (args.listen, args.also_listen) if address]
     configuration["interfaces"] = [interface(address) for address in wanted]
-    ipv8 = IPv8(configuration, extra_communities={"LamportCommunity": LamportCommunity})
+    ipv8 = IPv8(configuration, extra_communities={"LamportCommunity": LamportCommunity, "IdleCommunity": IdleCommunity})
     overlay = ipv8.overlays[0]
     # The configuration knows IPv4 addresses only.
-    overlay.bootstrappers[0].ip_addresses = args.bootstrap
+    for walking in ipv8.overlays[:2 if args.discovery else 1]:
+        walking.bootstrappers[0].ip_addresses = args.bootstrap
     await ipv8.endpoint.open()
     listen = [peerlib.check_port(ipv8.endpoint.interfaces[interface(address)["interface"]], address)
               for address in wanted]
     peerlib.emit("started", listen=listen[0] if len(listen) == 1 else listen, mid=overlay.my_peer.mid.hex())
     await ipv8.start()
     overlay.started()
+    if args.load_snapshot:
+        with open(args.load_snapshot, "rb") as stream:
+            overlay.network.load_snapshot(stream.read())
+        # No walk of the reference takes an address that nobody introduced.
+        for address in overlay.network.get_walkable_addresses():
+            overlay.walk_to(address)
     await peerlib.until_end(args.seconds)
+    if args.save_snapshot:
+        with open(args.save_snapshot, "wb") as stream:
+            stream.write(overlay.network.snapshot())
     await ipv8.stop()
 
 

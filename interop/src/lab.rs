@@ -14,14 +14,15 @@ const TOOLS: [(&str, &str); 4] =
 /// Where those tools are on systems that leave them out of a user's path.
 const SYSTEM_PATHS: &str = "/usr/sbin:/sbin";
 
-/// Holds the namespaces: says that it is ready, then lasts as long as its standard input. What it mounts and makes is
-/// seen by nobody else and ends with it.
-const HOLD: &str = "mount -t tmpfs none /run && mkdir /run/netns && echo ready && exec cat";
+/// Holds the namespaces: says that it is ready, lasts as long as its standard input, then ends whatever runs in them.
+/// What it mounts and makes is seen by nobody else and ends with it.
+const HOLD: &str = "mount -t tmpfs none /run && mkdir /run/netns && echo ready && cat
+    cd /run/netns && for name in *; do kill -s KILL $(ip netns pids \"$name\"); done 2> /dev/null";
 
 /// A set of network namespaces that only this lab sees: named hosts and whatever joins them.
 ///
 /// It lives in a user namespace, so it needs no privileges where the kernel allows these to everybody. When it is
-/// dropped, or when the process that holds it ends in whatever way, all its namespaces go with the last program in them.
+/// dropped, or when the process that holds it ends in whatever way, its programs are killed and its namespaces go.
 #[derive(Debug)]
 pub struct Lab {
     holder: Child,
@@ -133,8 +134,8 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
-        // Fails only if it has ended already.
-        let _ = self.holder.kill();
+        // It ends with its input. Waiting fails only if that has been done.
+        drop(self.holder.stdin.take());
         let _ = self.holder.wait();
     }
 }

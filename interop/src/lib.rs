@@ -23,8 +23,10 @@ mod lab;
 mod nat;
 mod process;
 mod programs;
+mod sides;
 
 pub use lab::{Lab, LabError};
 pub use nat::{Internet, Nat, PORT};
 pub use process::{Process, ProcessError, Started};
 pub use programs::{binary, example, free_port, python, script, skip};
+pub use sides::{Programs, Side};

@@ -1,5 +1,6 @@
 //! The lab itself: hosts see their own network only, failures are told, and nothing is left behind.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::disallowed_methods, reason = "waits for a process")]
 
 use std::process::Command;
 
@@ -52,4 +53,20 @@ fn labs_do_not_see_each_other() {
     one.run("ip netns delete same").unwrap();
     assert!(other.inside("same", &Command::new("true")).status().unwrap().success());
     assert!(!one.inside("same", &Command::new("true")).output().unwrap().status.success());
+}
+
+#[test]
+fn programs_end_with_their_lab() {
+    let Some(lab) = lab() else { return };
+    lab.run("ip netns add host").unwrap();
+    let mut sleeper = lab.inside("host", Command::new("sleep").arg("600")).spawn().unwrap();
+    // Once it is inside, it is the program that it was started for.
+    let comm = format!("/proc/{}/comm", sleeper.id());
+    let inside = (0..2000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::fs::read_to_string(&comm).unwrap().trim() == "sleep"
+    });
+    assert!(inside);
+    drop(lab);
+    assert_eq!(sleeper.wait().unwrap().code(), None, "killed");
 }

@@ -7,23 +7,29 @@
 //! This crate joins the others and adds the [`Builder`]. A community is written with what stands at the root; the modules
 //! hold the rest: [`core`] (the node), [`wire`] (bytes and formats), [`crypto`] (keys), [`discovery`] (strategies,
 //! bootstrappers, the tracker), [`dht`], [`net`] (sockets); [`config`] reads files, [`launcher`] declares overlays for
-//! them. [`tutorial`] walks through a first overlay.
+//! them. [`tutorial`] walks through a first overlay, [`tutorial::discovery_strategy`] through a strategy of one's own.
 #![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
 
 mod builder;
 pub mod config;
+mod keys;
 pub mod launcher;
+mod load;
 mod peer_file;
 mod service;
 
 /// Creating your first overlay, step by step.
 #[doc = include_str!("../docs/tutorial/overlay.md")]
-pub mod tutorial {}
+pub mod tutorial {
+    /// Network I/O without bursts, and a strategy of your own.
+    #[doc = include_str!("../docs/tutorial/discovery-strategy.md")]
+    pub mod discovery_strategy {}
+}
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, MaxPeers, Node,
-    OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Stats, Strategy, Target, TaskError,
-    TaskRef, Time, handlers,
+    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening, MaxPeers,
+    Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Settings, SettingsError, Stats,
+    Strategy, StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;
@@ -32,8 +38,9 @@ pub use ipv8_net as net;
 pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
 
 pub use self::{
-    builder::{Builder, DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, KeySource, StartError, builder},
+    builder::{Builder, DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, StartError, builder},
     config::Config,
+    keys::KeySource,
     launcher::{Launcher, Launchers},
     peer_file::{LoadedPeers, PeerFile, PeerFileError},
     service::Service,

@@ -15,6 +15,7 @@ mod lint;
 mod python;
 mod report;
 mod shell;
+mod system;
 mod test;
 
 use std::env;
@@ -29,12 +30,14 @@ Set-up, tests and checks of the workspace.
 Usage: cargo xtask COMMAND
 
   test [--strict] [-- ARGS]   set up everything, then run all tests. Installs py-ipv8 into a virtual environment under
-                              target/, builds the programs that the live tests start, runs cargo test --workspace ARGS,
-                              and says at the end what was skipped and why. --strict makes a skip a failure
+                              target/ and, as root on Debian or Ubuntu, iproute2 and nftables; builds the programs that
+                              the live tests start, runs cargo test --workspace ARGS, and says at the end what was
+                              skipped and why. --strict makes a skip a failure
   lint                        fmt, clippy and docs with warnings as errors, boundaries, cargo-deny
   boundaries                  which crate may depend on which, and how long a file may be
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
+  bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py
   ci                          lint, test and fuzz: what has to pass before a merge
 

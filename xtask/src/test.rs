@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::python::{self, Python};
 use crate::report::{Notes, Outcome, Report};
 use crate::shell::{self, Failure, cargo, tee};
+use crate::system;
 
 /// What live tests start as child processes, as arguments of `cargo build --release`. One package at a time, so that
 /// features which other members ask for (a simulator's, a test's) do not get into what is shipped.
@@ -61,6 +62,7 @@ pub(crate) fn check(options: &Options, notes: &mut Notes) -> Result<Outcome, Fai
             tests.env_remove("IPV8_PYTHON");
         }
     }
+    system::set_up(notes);
     for program in PROGRAMS {
         shell::run(cargo(["build", "--release"]).args(program))?;
     }

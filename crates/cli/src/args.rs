@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use ipv8_crypto::Curve;
+use ipv8_discovery::TrackerLimits;
 
 use crate::failure::Failure;
 
@@ -135,10 +136,13 @@ pub(crate) struct NodeOptions {
     /// Leave out the public trackers
     #[arg(long)]
     pub(crate) no_default_bootstrap: bool,
+    /// How much to trust what the node is told: reference, compatible or hardened
+    #[arg(long, value_name = "NAME")]
+    pub(crate) hardening: Option<String>,
     /// Keep peers in this file between two runs
     #[arg(long, value_name = "FILE")]
     pub(crate) peer_file: Option<String>,
-    /// Directory that relative paths start from
+    /// Directory that relative paths of the configuration start from
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) working_directory: Option<String>,
     /// What to log: error, warn, info, debug, trace, or ipv8_core=debug,warn
@@ -183,18 +187,57 @@ pub(crate) enum ConfigCommand {
 /// What `ipv8 tracker` is asked for.
 #[derive(clap::Args, Debug)]
 pub(crate) struct TrackerOptions {
-    /// Where to listen; port 0 picks a free one. Without it, 0.0.0.0:8090 or the next free port
+    /// Where to listen, once for IPv4 and once for IPv6; port 0 picks a free one. Without it, 0.0.0.0:8090 or the next
+    /// free port
     #[arg(long, value_name = "IP:PORT", value_parser = socket_address)]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Vec<SocketAddr>,
     /// File with the private key, made if it is not there; without it, a fresh key
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+    /// Where to list the peers over HTTP, at /services; nowhere without it
+    #[arg(long, value_name = "IP:PORT", value_parser = socket_address)]
+    pub(crate) api: Option<SocketAddr>,
+    /// Spend at most 20 ms of each second on the signatures of one host, and drop what is too much before any cryptography
+    #[arg(long)]
+    pub(crate) hardened: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-    /// Not there yet.
-    #[arg(long, value_name = "IP:PORT", hide = true)]
-    pub(crate) api: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) limits: TrackerCaps,
+}
+
+/// How much a tracker remembers.
+#[derive(clap::Args, Debug, Clone, Copy)]
+pub(crate) struct TrackerCaps {
+    /// Peers that are remembered, of all communities together
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_peers: u32,
+    /// Peers that are remembered of one community, the newest ones
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    max_peers_of_community: u32,
+    /// Communities that are remembered
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_communities: u32,
+    /// Peers that are remembered at one IPv4 address or IPv6 /64, of all communities together
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_peers_of_host: u32,
+    /// The same, of one community
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..))]
+    max_peers_of_host_in_community: u32,
+}
+
+impl From<TrackerCaps> for TrackerLimits {
+    fn from(caps: TrackerCaps) -> Self {
+        let size = |cap: u32| usize::try_from(cap).unwrap_or(usize::MAX);
+        Self {
+            peers: size(caps.max_peers_of_community),
+            communities: size(caps.max_communities),
+            peers_in_all: size(caps.max_peers),
+            peers_of_host: size(caps.max_peers_of_host),
+            peers_of_host_in_one: size(caps.max_peers_of_host_in_community),
+        }
+    }
 }
 
 fn peers(text: &str) -> Result<usize, String> {

@@ -68,6 +68,7 @@ fn flags(options: &NodeOptions) -> Vec<(&'static str, &'static str, &str)> {
     }
     let single = [
         ("--key", "key_file", &options.key),
+        ("--hardening", "hardening.preset", &options.hardening),
         ("--peer-file", "peers.file", &options.peer_file),
         ("--working-directory", "working_directory", &options.working_directory),
         ("--log", "log.level", &options.log),

@@ -19,6 +19,7 @@ mod logs;
 mod output;
 mod run;
 mod runtime;
+mod statistics;
 mod tracker;
 
 use args::{Args, Command};

@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use ipv8::Service;
-use ipv8_core::DropReason;
 use ipv8_crypto::Mid;
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
@@ -14,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use crate::args::RunOptions;
 use crate::failure::Failure;
 use crate::runtime::{self, Asked, Signals};
+use crate::statistics::Statistics;
 use crate::{config, logs, output};
 
 /// How often is looked which peers came and went.
@@ -108,66 +108,4 @@ fn changes(service: &Service, known: &mut BTreeMap<Mid, Option<SocketAddr>>) -> 
     let events = lost.chain(new).collect();
     *known = now;
     events
-}
-
-/// What the node counted.
-#[derive(Serialize)]
-struct Statistics {
-    event: &'static str,
-    peers: usize,
-    received: u64,
-    received_bytes: u64,
-    delivered: u64,
-    sent: u64,
-    sent_bytes: u64,
-    verified: u64,
-    signed: u64,
-    panics: u64,
-    timeouts: u64,
-    dropped: BTreeMap<&'static str, u64>,
-}
-
-impl Statistics {
-    fn of(service: &Service) -> Self {
-        let stats = service.stats();
-        let dropped = DropReason::ALL.into_iter().map(|reason| (reason.as_str(), stats.dropped(reason)));
-        Self {
-            event: "statistics",
-            peers: service.node().network(ipv8_core::Network::len).unwrap_or_default(),
-            received: stats.received,
-            received_bytes: stats.received_bytes,
-            delivered: stats.delivered,
-            sent: stats.sent,
-            sent_bytes: stats.sent_bytes,
-            verified: stats.verified,
-            signed: stats.signed,
-            panics: stats.panics,
-            timeouts: stats.timeouts,
-            dropped: dropped.filter(|(_, count)| *count > 0).collect(),
-        }
-    }
-
-    fn print(&self, json: bool) -> Result<(), Failure> {
-        let mut out = io::stdout();
-        if json {
-            output::json(&mut out, self)?;
-        } else {
-            let rows = [
-                ("peers", self.peers.to_string()),
-                ("received", format!("{} datagrams, {} bytes", self.received, self.received_bytes)),
-                ("delivered", format!("{} messages", self.delivered)),
-                ("sent", format!("{} datagrams, {} bytes", self.sent, self.sent_bytes)),
-                ("signatures", format!("{} checked, {} made", self.verified, self.signed)),
-                ("timeouts", self.timeouts.to_string()),
-                ("panics", self.panics.to_string()),
-            ];
-            for (name, value) in rows {
-                output::line(&mut out, &format!("{name:<12}{value}"))?;
-            }
-            for (reason, count) in &self.dropped {
-                output::line(&mut out, &format!("{:<12}{count} for {reason}", "dropped"))?;
-            }
-        }
-        output::flush(&mut out)
-    }
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader};
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -15,8 +15,11 @@ use ipv8_cli::decode::decode_packet;
 #[test]
 fn wrong_usage_is_said_in_one_line() {
     ipv8(["tracker", "--listen", "here"], b"").failed(2, "IP:PORT");
-    ipv8(["tracker", "--listen", "[::1]:0"], b"").failed(2, "IPv4");
-    ipv8(["tracker", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"], b"").failed(2, "not available yet");
+    ipv8(["tracker", "--api", "8085"], b"").failed(2, "IP:PORT");
+    ipv8(["tracker", "--max-peers", "0"], b"").failed(2, "--max-peers");
+    ipv8(["tracker", "--max-peers", "many"], b"").failed(2, "--max-peers");
+    let twice = ["tracker", "--listen", "127.0.0.1:0", "--listen", "127.0.0.2:0"];
+    ipv8(twice, b"").failed(2, "127.0.0.1:0 and 127.0.0.2:0 are of one family");
 }
 
 #[test]
@@ -24,6 +27,11 @@ fn a_port_that_was_asked_for_and_is_busy_is_an_error() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap().to_string();
     ipv8(["tracker", "--listen", &address], b"").failed(1, &address);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let api = format!("--api: {address} is in use");
+    ipv8(["tracker", "--listen", "127.0.0.1:0", "--api", &address], b"").failed(1, &api);
+    ipv8(["tracker", "--listen", "127.0.0.1:0", "--api", "192.0.2.1:1"], b"").failed(1, "192.0.2.1:1");
 }
 
 #[test]

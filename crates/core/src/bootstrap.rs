@@ -27,6 +27,18 @@ pub trait Bootstrapper: Send {
     /// The community has peers, and one in twenty steps comes here to keep contact with the source.
     fn keep_alive(&mut self, cx: &mut Context<'_>);
 
+    /// A [beacon](crate::beacon) of somebody in this community arrived, from this address. It proves nothing: anybody can
+    /// send one, with any source.
+    fn beacon(&mut self, cx: &mut Context<'_>, from: SocketAddr) {
+        let _ = (cx, from);
+    }
+
+    /// A time passed that this bootstrapper, or another one of the community, asked for with
+    /// [`Context::wake_bootstrappers`].
+    fn woken(&mut self, cx: &mut Context<'_>) {
+        let _ = cx;
+    }
+
     /// The driver resolved a name that was asked for; no addresses mean that it could not.
     fn resolved(&mut self, cx: &mut Context<'_>, host: &str, port: u16, addresses: &[SocketAddr]) {
         let _ = (cx, host, port, addresses);

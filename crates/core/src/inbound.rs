@@ -10,7 +10,7 @@ use ipv8_crypto::{Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
-    admission::{Budget, price},
+    admission::{Budget, Payer, price, price_of_reading},
     community::OverlayId,
     hardening::Hardening,
     messages::DEPRECATED,
@@ -74,8 +74,15 @@ pub(crate) struct Verdicts {
     pub(crate) checked: u64,
     /// The time that it took; zero without a clock.
     pub(crate) took: Duration,
-    /// A packet's share of it, for each microsecond of its [cost](Accepted::cost).
-    pub(crate) unit: Duration,
+    /// The [costs](Accepted::cost) of all of them, among which the time is shared.
+    pub(crate) costs: u32,
+}
+
+impl Verdicts {
+    /// A packet's share of the time.
+    pub(crate) fn share(&self, packet: &Accepted<'_>) -> Duration {
+        self.took.saturating_mul(packet.cost()) / self.costs.max(1)
+    }
 }
 
 /// Reads headers, keeps keys and has signatures checked.
@@ -146,6 +153,7 @@ impl Inbound {
                 Some(known) => known.clone(),
                 None => {
                     accepted.new_key = Some(key);
+                    self.charge(payer, price_of_reading(key));
                     read_key(key)?
                 }
             };
@@ -156,9 +164,7 @@ impl Inbound {
             // The signature is cut off first, so that a packet without room for it is one of bad format.
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
             let (rest, signature) = body.remaining().split_at_checked(end).ok_or(DropReason::Format)?;
-            if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
-                budget.charge(payer, &sender.key);
-            }
+            self.charge(payer, price(&sender.key));
             accepted.signature = signature;
             accepted.signed_part = datagram.get(..datagram.len() - signature_len).unwrap_or_default();
             accepted.sender = Some(sender);
@@ -169,6 +175,13 @@ impl Inbound {
         }
         accepted.payload = body.remaining();
         Ok(accepted)
+    }
+
+    /// Takes a price in microseconds from whoever pays, where there are budgets.
+    fn charge(&mut self, payer: Option<Payer>, price: u32) {
+        if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
+            budget.charge(payer, price);
+        }
     }
 
     /// Checks the signatures of a batch, and measures how long that takes if there is a clock.
@@ -199,7 +212,7 @@ impl Inbound {
         }
         // A clock that stands still, as in a simulation, has nothing to be shared.
         let costs = if took.is_zero() { 0 } else { batch.iter().map(Accepted::cost).fold(0, u32::saturating_add) };
-        Verdicts { holds, checked, took, unit: took / costs.max(1) }
+        Verdicts { holds, checked, took, costs }
     }
 }
 

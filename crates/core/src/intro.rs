@@ -47,7 +47,7 @@ fn on_request<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rece
         cx.count_drop(DropReason::PeerLimit);
         return;
     }
-    if cx.is_crowded_out(from) {
+    if from.key().is_some_and(|key| cx.is_crowded_out(&key.mid(), from.source())) {
         cx.count_drop(DropReason::PeerLimit);
         return;
     }
@@ -89,7 +89,7 @@ fn on_response<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rec
     {
         cx.network_mut().moved_to(&sender.key.mid(), from.source());
     }
-    if cx.is_crowded_out(from) {
+    if from.key().is_some_and(|key| cx.is_crowded_out(&key.mid(), from.source())) {
         cx.count_drop(DropReason::PeerLimit);
         return;
     }
@@ -225,9 +225,11 @@ impl Context<'_> {
         from.key().is_some_and(|key| self.network().get(&key.mid()).is_some())
     }
 
-    /// Whether the sender is no peer, and cannot become one because there are so many at its host.
-    fn is_crowded_out(&self, from: &Received<'_>) -> bool {
-        self.network().is_crowded(from.source()) && !self.knows_sender(from)
+    /// Whether somebody is no peer, and cannot become one because there are so many at its host
+    /// ([`Hardening::peers_per_host`](crate::Hardening)): its introduction requests are dropped.
+    #[must_use]
+    pub fn is_crowded_out(&self, mid: &Mid, source: SocketAddr) -> bool {
+        self.network().is_crowded(source) && self.network().get(mid).is_none()
     }
 
     /// Whether an address was asked so often without an answer that it is left alone for a while.
@@ -321,7 +323,7 @@ impl Context<'_> {
         let claimed = asker.address();
         let known = self.network().get(&asker.mid()).filter(|_| self.state.hardening.challenge_moves);
         match known.map(PeerRecord::addresses) {
-            Some(addresses) if !addresses.contains(claimed) => addresses.preferred().unwrap_or(claimed),
+            Some(addresses) if !addresses.was_at(claimed) => addresses.preferred().unwrap_or(claimed),
             _ => claimed,
         }
     }

@@ -12,10 +12,12 @@
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
-//! | [`strategy`], [`bootstrap`] | how peers are looked for |
-//! | [`stats`] | what is counted, for each overlay and message |
+//! | [`strategy`], [`bootstrap`], [`beacon`] | how peers are looked for |
+//! | [`hardening`], `asked`, `votes`, `limits`, `admission` | what is believed, and what is done for strangers |
 //! | [`catalog`], [`settings`] | both by name, from a configuration |
+//! | [`stats`] | what is counted, for each overlay and message |
 
+pub mod beacon;
 pub mod bootstrap;
 pub mod catalog;
 pub mod community;

@@ -1,7 +1,7 @@
 //! The node: communities, their peers and their tasks, without any I/O.
 
 use std::{
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Weak},
     task::Waker,
     time::Duration,
@@ -18,6 +18,7 @@ use crate::{
     addresses::Interfaces,
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
+    context::Context,
     handle::{Handle, HandleError},
     hardening::{DefenceTables, Hardening},
     inbound::Inbound,
@@ -31,6 +32,9 @@ use crate::{
     tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
     time::Time,
 };
+
+/// LANs to which is broadcast.
+const MOST_BROADCASTS: usize = 4;
 
 /// Rounds of handlers and tasks within one turn; what is ready beyond them waits for the next turn.
 const ROUNDS_PER_TURN: usize = 32;
@@ -249,6 +253,29 @@ impl Node {
         Some(Handle::new(Arc::downgrade(&self.shared), overlay))
     }
 
+    /// The overlays that are loaded, in the order of their ids: for those who look at all of them.
+    #[must_use]
+    pub fn overlays(&self) -> Vec<OverlayId> {
+        self.shared.with(|state| state.overlays().collect()).unwrap_or_default()
+    }
+
+    /// Runs a closure in an overlay whose type is not known, to list its strategies for example; [`Handle::with`] is the
+    /// same for a known type. A panic in the closure is the caller's.
+    ///
+    /// # Errors
+    /// If the overlay is not loaded, or a handler of the node is running on this thread.
+    pub fn in_overlay<R>(&self, overlay: OverlayId, run: impl FnOnce(&mut Context<'_>) -> R) -> Result<R, HandleError> {
+        let outcome = self.shared.with_now(|state| {
+            let outcome = state.try_enter(overlay, None, |_, cx| run(cx));
+            state.run_hooks();
+            outcome
+        });
+        match outcome.ok_or(HandleError::Reentrant)?.ok_or(HandleError::Unloaded)? {
+            Ok(result) => Ok(result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+
     /// Unloads a community while others go on: its tasks end, its requests fail, its messages are dropped as unknown.
     ///
     /// # Errors
@@ -287,6 +314,13 @@ impl Node {
     /// Tells the node what was bound and which addresses the machine has.
     pub fn set_interfaces(&self, interfaces: Interfaces) {
         self.shared.with_now(|state| state.own.set(interfaces));
+    }
+
+    /// Tells the node at which addresses it reaches all machines of its LANs at once; none, as at first, if it should not.
+    /// Further ones than four are ignored: everything that is broadcast goes to each.
+    pub fn set_broadcast_addresses(&self, addresses: impl IntoIterator<Item = Ipv4Addr>) {
+        let addresses = addresses.into_iter().take(MOST_BROADCASTS).collect();
+        self.shared.with_now(|state| state.broadcasts = addresses);
     }
 
     /// Registers what to wake when a turn is due before the next deadline, because a handle was used from outside.

@@ -4,7 +4,7 @@ use std::{
     any::TypeId,
     cell::Cell,
     collections::{BTreeMap, HashMap, VecDeque},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     panic::AssertUnwindSafe,
     sync::{Arc, Weak},
     time::Duration,
@@ -17,11 +17,12 @@ use rand::rngs::StdRng;
 use crate::{
     addresses::OwnAddresses,
     asked::Asked,
+    beacon::beacon_community,
     bootstrap::{Bootstrapper, Resolve},
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
     hardening::{DefenceTables, Hardening},
-    inbound::{Accepted, Gate, Inbound, Verdicts},
+    inbound::{Accepted, Gate, Inbound},
     limits::Punctures,
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
@@ -105,6 +106,8 @@ pub(crate) struct State {
     places: Vec<Place>,
     by_prefix: HashMap<[u8; PREFIX_LEN], OverlayId>,
     resolves: VecDeque<Resolve>,
+    /// Where beacons are sent, as the driver told.
+    pub(crate) broadcasts: Vec<Ipv4Addr>,
 }
 
 /// What a [`State`] is made of.
@@ -146,6 +149,7 @@ impl State {
             places: Vec::new(),
             by_prefix: HashMap::new(),
             resolves: VecDeque::new(),
+            broadcasts: Vec::new(),
         }
     }
 
@@ -349,19 +353,20 @@ impl State {
             self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
             match self.accept(*source, datagram) {
                 Ok(packet) => accepted.push(packet),
+                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {}
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let Verdicts { holds, checked, took, unit } = self.inbound.verify(&mut accepted, self.clock.as_ref());
-        self.stats.verified += checked;
-        self.stats.verify_time += took;
-        for (packet, holds) in accepted.iter().zip(holds) {
+        let verdicts = self.inbound.verify(&mut accepted, self.clock.as_ref());
+        self.stats.verified += verdicts.checked;
+        self.stats.verify_time += verdicts.took;
+        for (packet, holds) in accepted.iter().zip(&verdicts.holds) {
             if packet.sender.is_some()
                 && let Some(traffic) = self.traffic(packet.overlay)
             {
-                traffic.verified(packet.id, unit * packet.cost());
+                traffic.verified(packet.id, verdicts.share(packet));
             }
-            self.deliver(packet, holds);
+            self.deliver(packet, *holds);
             self.run_hooks();
         }
     }
@@ -379,6 +384,18 @@ impl State {
         let network = overlay.own_network.as_ref().unwrap_or(&self.network);
         let gate = Gate { hardening: &self.hardening, network, now };
         self.inbound.accept(id, &overlay.routes, source, datagram, &gate)
+    }
+
+    /// Passes a beacon on to the bootstrappers of its community; false if it is none, or for nobody here.
+    fn take_beacon(&mut self, source: SocketAddr, datagram: &[u8]) -> bool {
+        let Some(overlay) = beacon_community(datagram).and_then(|community| self.overlay_of(community)) else {
+            return false;
+        };
+        let passed = self.enter(overlay, None, |_, cx| {
+            cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.beacon(cx, source));
+            !cx.overlay.bootstrappers.is_empty()
+        });
+        passed.unwrap_or(false)
     }
 
     /// The overlay that a datagram is for.
@@ -425,9 +442,10 @@ impl State {
     fn drop_datagram(&mut self, source: SocketAddr, datagram: &[u8], reason: DropReason) {
         self.stats.drop(reason);
         self.stats.discarded += 1;
-        match self.addressee(datagram).and_then(|id| self.traffic(id)) {
-            Some(traffic) => traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason),
-            None => self.stats.unknown_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX),
+        if reason == DropReason::Prefix {
+            self.stats.unknown_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
+        } else if let Some(traffic) = self.addressee(datagram).and_then(|id| self.traffic(id)) {
+            traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
         }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
     }
@@ -552,7 +570,8 @@ impl State {
             self.walkers.end(step);
         }
         if self.walkers.arm() {
-            self.timers.set(self.walkers.after(self.now), Timer::Walk);
+            let next = self.walkers.after(self.now, &mut self.rng);
+            self.timers.set(next, Timer::Walk);
         }
     }
 
@@ -567,6 +586,9 @@ impl State {
                 step.strategy.step(&mut cx);
             }
         }));
+        if outcome.is_err() {
+            overlay.traffic.panicked(None);
+        }
         let community = overlay.name;
         if let Some(place) = self.place(step.overlay) {
             place.overlay = Some(overlay);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rand::{RngExt, rngs::StdRng};
+
 use crate::{community::OverlayId, context::Context, time::Time};
 
 /// Looks for peers, or takes care of those that are there, in small steps.
@@ -86,6 +88,8 @@ pub(crate) struct Walkers {
     next_id: u64,
     /// A [`Timer::Walk`](crate::timers::Timer::Walk) is set.
     armed: bool,
+    /// A step was taken.
+    begun: bool,
 }
 
 /// A strategy that is taking its step.
@@ -108,7 +112,14 @@ impl Step {
 
 impl Walkers {
     pub(crate) fn new(tick: Duration) -> Self {
-        Self { tick: tick.max(Duration::from_millis(1)), entries: Vec::new(), next: 0, next_id: 0, armed: false }
+        Self {
+            tick: tick.max(Duration::from_millis(1)),
+            entries: Vec::new(),
+            next: 0,
+            next_id: 0,
+            armed: false,
+            begun: false,
+        }
     }
 
     pub(crate) fn add(&mut self, overlay: OverlayId, strategy: Box<dyn Strategy>, target: Target) {
@@ -165,9 +176,11 @@ impl Walkers {
         }
     }
 
-    /// When the next step is due: the tick is shared evenly among the strategies.
-    pub(crate) fn after(&self, now: Time) -> Time {
+    /// When the next step is due: the tick is shared evenly among the strategies. The first step is taken at once, and the
+    /// second after a random part of the tick, so that nodes that start together do not keep in step.
+    pub(crate) fn after(&mut self, now: Time, rng: &mut StdRng) -> Time {
         let share = u32::try_from(self.entries.len().max(1)).unwrap_or(u32::MAX);
-        now + self.tick / share
+        let pause = self.tick / share;
+        if std::mem::replace(&mut self.begun, true) { now + pause } else { now + pause.mul_f64(rng.random()) }
     }
 }

@@ -36,19 +36,37 @@ const MOST_ADDRESSES: usize = 256;
 /// How long a name that could not be resolved is left alone.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 
+/// How long the answer for a name holds.
+const RENEW: Duration = Duration::from_secs(600);
+
+/// The most addresses that one name may stand for.
+const MOST_OF_A_NAME: usize = 32;
+
 /// Finds first peers by walking to trackers (the reference's `DispersyBootstrapper`, `protocol.md` section 5).
 ///
 /// While the community has no peers, all trackers are walked to, at most once in 30 seconds. They never become peers
-/// themselves. Names are resolved when the community is loaded; one that cannot be is asked for again, at most once a
-/// minute.
+/// themselves. Those of an address family for which the node has no socket are left out.
+///
+/// Names are resolved when the community is loaded, and a name may stand for several trackers. One that cannot be resolved
+/// is asked for again after a minute. While the community has no peers, the others are asked for again every ten minutes,
+/// and what they stood for before gives way to the answer: the reference asks once, and never finds a tracker that moved.
 #[derive(Clone, Debug)]
 pub struct TrackerBootstrapper {
     addresses: Vec<SocketAddr>,
-    /// Names that stand for no address yet, with when they were asked for.
-    names: Vec<(String, u16, Option<Time>)>,
+    names: Vec<Name>,
     timeout: Duration,
     last: Option<Time>,
     initialized: bool,
+}
+
+/// A tracker whose address has to be looked up.
+#[derive(Clone, Debug)]
+struct Name {
+    host: String,
+    port: u16,
+    asked: Option<Time>,
+    /// What it stood for when it was last resolved.
+    addresses: Vec<SocketAddr>,
 }
 
 impl TrackerBootstrapper {
@@ -61,7 +79,7 @@ impl TrackerBootstrapper {
             match tracker {
                 Address::V4(address) => addresses.push(address.into()),
                 Address::V6(address) => addresses.push(address.into()),
-                Address::Domain(host, port) => names.push((host, port, None)),
+                Address::Domain(host, port) => names.push(Name { host, port, asked: None, addresses: Vec::new() }),
             }
         }
         Self { addresses, names, timeout: Duration::from_secs(30), last: None, initialized: false }
@@ -74,16 +92,30 @@ impl TrackerBootstrapper {
         self
     }
 
-    /// The trackers whose addresses are known.
+    /// The trackers whose addresses are known: those that were given, then those of names, each once.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let mut all = Vec::new();
+        for address in self.addresses.iter().chain(self.names.iter().flat_map(|name| &name.addresses)) {
+            if all.len() < MOST_ADDRESSES && !all.contains(address) {
+                all.push(*address);
+            }
+        }
+        all
+    }
+
+    /// Those of them that the node has a socket for.
+    fn reachable(&self, cx: &Context<'_>) -> Vec<SocketAddr> {
+        let mut all = self.addresses();
+        all.retain(|address| cx.can_reach(*address));
+        all
     }
 
     fn ask_names(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
-        for (host, port, asked) in &mut self.names {
-            if asked.is_none_or(|at| now >= at + ASK_AGAIN) {
+        for Name { host, port, asked, addresses } in &mut self.names {
+            let pause = if addresses.is_empty() { ASK_AGAIN } else { RENEW };
+            if asked.is_none_or(|at| now >= at + pause) {
                 *asked = Some(now);
                 cx.resolve(host.clone(), *port);
             }
@@ -110,13 +142,14 @@ impl Bootstrapper for TrackerBootstrapper {
         if self.last.is_some_and(|last| now < last + self.timeout) {
             return;
         }
+        let trackers = self.reachable(cx);
         // With nobody to contact there was no round.
-        if !self.addresses.is_empty() {
+        if !trackers.is_empty() {
             self.last = Some(now);
-            tracing::debug!(community = cx.name(), trackers = self.addresses.len(), "contacting the trackers");
+            tracing::debug!(community = cx.name(), trackers = trackers.len(), "contacting the trackers");
         }
-        for address in &self.addresses {
-            cx.walk_to(*address);
+        for address in trackers {
+            walk_to_tracker(cx, address);
         }
     }
 
@@ -125,29 +158,37 @@ impl Bootstrapper for TrackerBootstrapper {
     }
 
     fn keep_alive(&mut self, cx: &mut Context<'_>) {
-        if let Some(address) = self.addresses.choose(cx.rng()) {
-            cx.walk_to(*address);
+        if let Some(address) = self.reachable(cx).choose(cx.rng()) {
+            walk_to_tracker(cx, *address);
         }
     }
 
     fn resolved(&mut self, cx: &mut Context<'_>, host: &str, port: u16, addresses: &[SocketAddr]) {
+        let Some(name) = self.names.iter().position(|name| name.host == host && name.port == port) else {
+            return;
+        };
         if addresses.is_empty() {
             tracing::warn!(host, port, "this tracker's name cannot be resolved; trying again later");
             return;
         }
-        let Some(asked) = self.names.iter().position(|(name, number, _)| name == host && *number == port) else {
-            return;
-        };
-        self.names.swap_remove(asked);
-        for address in addresses {
-            if self.addresses.len() < MOST_ADDRESSES && !self.addresses.contains(address) {
-                self.addresses.push(*address);
-                cx.network_mut().blacklist(*address);
-                // A community without peers need not wait for the next round.
-                if cx.peer_count() == 0 {
-                    cx.walk_to(*address);
-                }
+        let before = self.addresses();
+        if let Some(name) = self.names.get_mut(name) {
+            name.addresses = addresses.iter().copied().take(MOST_OF_A_NAME).collect();
+        }
+        let new = self.reachable(cx).into_iter().filter(|address| !before.contains(address));
+        for address in new {
+            cx.network_mut().blacklist(address);
+            // A community without peers need not wait for the next round.
+            if cx.peer_count() == 0 {
+                walk_to_tracker(cx, address);
             }
         }
     }
+}
+
+/// A tracker must not become a peer, whatever happened to the graph since it was blacklisted (a network of one's own may have
+/// been made later).
+fn walk_to_tracker(cx: &mut Context<'_>, address: SocketAddr) {
+    cx.network_mut().blacklist(address);
+    cx.walk_to(address);
 }

@@ -10,6 +10,7 @@ use ipv8_wire::Address;
 
 use crate::{
     DEFAULT_TRACKERS, EdgeWalk, PeriodicSimilarity, RandomChurn, RandomWalk, SteeredWalk, TrackerBootstrapper,
+    UdpBroadcastBootstrapper,
 };
 
 /// The strategies that every community has; those of one community come on top
@@ -174,6 +175,21 @@ pub fn bootstrappers() -> BootstrapperCatalog {
             DISPERSY,
             |settings| tracker(settings, false),
         )
+        .with(
+            "UDPBroadcastBootstrapper",
+            "Finds first peers in the LAN by broadcasting beacons.",
+            BROADCAST,
+            |settings| {
+                let mut broadcast = UdpBroadcastBootstrapper::default();
+                if let Some(timeout) = settings.take_duration("bootstrap_timeout") {
+                    broadcast = broadcast.timeout(timeout);
+                }
+                if let Some(rate) = settings.take_integer_within("rate", 1..=10_000) {
+                    broadcast = broadcast.rate(u32::try_from(rate).unwrap_or(1));
+                }
+                Ok(Box::new(broadcast))
+            },
+        )
 }
 
 const TRACKER: &[Key] = &[
@@ -187,6 +203,11 @@ const DISPERSY: &[Key] = &[
     Key::new("ip_addresses", "the public ones", "Trackers by address, each as [\"IP\", PORT] or \"IP:PORT\"."),
     Key::new("dns_addresses", "the public ones", "Trackers by name, each as [\"HOST\", PORT] or \"HOST:PORT\"."),
     Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to all trackers, in seconds."),
+];
+
+const BROADCAST: &[Key] = &[
+    Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to the likely ports, in seconds."),
+    Key::new("rate", "100", "How many beacons are sent in a second at most, each of 29 bytes; 1 to 10,000."),
 ];
 
 fn tracker(settings: &mut Settings, own_key: bool) -> Result<Box<dyn Bootstrapper>, SettingsError> {

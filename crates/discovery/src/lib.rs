@@ -10,11 +10,11 @@
 //! | [`TrackerBootstrapper`] | finds first peers through trackers |
 //! | [`DiscoveryCommunity`] | tells peers of other communities which ones we are in |
 //! | [`strategies`], [`bootstrappers`] | all of them by name, for configurations |
-//! | [`beacon()`] | what peers in one LAN find each other by |
+//! | [`UdpBroadcastBootstrapper`] | finds first peers in the LAN by broadcasting beacons |
 //! | [`Tracker`] | is one: introduces the peers of any community to each other |
 
-mod beacon;
 mod bootstrap;
+mod broadcast;
 mod catalog;
 mod churn;
 mod edge;
@@ -25,9 +25,11 @@ mod steered_walk;
 mod tracker;
 mod walk;
 
+pub use ipv8_core::beacon::{BEACON_LEN, beacon, beacon_community};
+
 pub use self::{
-    beacon::{BEACON_LEN, beacon, beacon_community},
     bootstrap::{DEFAULT_TRACKERS, TrackerBootstrapper},
+    broadcast::UdpBroadcastBootstrapper,
     catalog::{bootstrappers, strategies},
     churn::RandomChurn,
     edge::EdgeWalk,

@@ -96,11 +96,11 @@ impl DiscoveryCommunity {
     /// The answer is always one of the old style, and the LAN address that the sender claims is not remembered. Whom the
     /// old form wants to be introduced to is not looked at: the reference reads it so that it never matches.
     fn on_introduction_request(&mut self, cx: &mut Context<'_>, from: &Peer, message: DiscoveryIntroductionRequest) {
-        if cx.is_over_peer_limit() {
+        let Some(source) = cx.received().map(ipv8_core::Received::source) else { return };
+        if cx.is_over_peer_limit() || cx.is_crowded_out(&from.mid(), source) {
             cx.count_drop(DropReason::PeerLimit);
             return;
         }
-        let Some(source) = cx.received().map(ipv8_core::Received::source) else { return };
         let service = cx.community_id();
         meet(cx, from, source);
         cx.network_mut().discover_services(&from.mid(), &[service]);

@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{Plain, add_peer, address, node, seconds, sent, summary};
-use ipv8_core::{Handle, Node, OverlayConfig};
+use ipv8_core::{Handle, Interfaces, Node, OverlayConfig};
 use ipv8_discovery::{DEFAULT_TRACKERS, TrackerBootstrapper};
 use ipv8_wire::Address;
 
@@ -69,17 +69,64 @@ fn names_are_resolved_and_asked_for_again_if_that_fails() {
     assert_eq!(times, [60]);
     assert_eq!(sent(&node, seconds(61)), [], "nobody to contact yet");
 
-    // Now it can: contacted at once, since there are no peers, and never asked for again.
+    // Now it can: contacted at once, since there are no peers.
+    node.resolved(&first[0], &[address(50), address(51)]);
+    assert_eq!(summary(&sent(&node, seconds(61))), [(address(50), 246), (address(51), 246)]);
+}
+
+#[test]
+fn a_tracker_that_moved_is_found_again() {
+    let name = || Address::Domain("tracker.example".into(), 6_421);
+    // The second one's answer never comes.
+    let (node, handle) = bootstrapping([name(), Address::Domain("other.example".into(), 1)]);
+    let asked = |node: &Node| std::iter::from_fn(|| node.poll_resolve()).take(10).collect::<Vec<_>>();
+    let first = asked(&node);
     node.resolved(&first[0], &[address(50)]);
-    assert_eq!(summary(&sent(&node, seconds(61))), [(address(50), 246)]);
-    for second in 62..300 {
+    let bootstrap = |second| {
         sent(&node, seconds(second));
         handle.with(|_, cx| cx.bootstrap()).unwrap();
-        assert_eq!(asked(&node), []);
-    }
-    // An answer to a question that was not asked adds nobody.
+        summary(&sent(&node, seconds(second))).into_iter().map(|(to, _)| to).collect::<Vec<_>>()
+    };
+    assert_eq!(bootstrap(0), [address(50)]);
+    assert_eq!(bootstrap(599), [address(50)]);
+    assert_eq!(asked(&node).iter().filter(|name| name.host() == "tracker.example").count(), 0);
+    assert_eq!(bootstrap(630), [address(50)]);
+    assert_eq!(asked(&node).iter().filter(|name| name.host() == "tracker.example").count(), 1, "after ten minutes");
+
+    // It cannot be resolved for once: the old address holds. Then it has another one.
+    node.resolved(&first[0], &[]);
+    assert_eq!(bootstrap(660), [address(50)]);
     node.resolved(&first[0], &[address(51)]);
-    assert_eq!(sent(&node, seconds(300)).len(), 0);
+    assert_eq!(summary(&sent(&node, seconds(660))), [(address(51), 246)]);
+    assert_eq!(bootstrap(690), [address(51)]);
+    assert!(handle.with(|_, cx| cx.network().is_blacklisted(address(51))).unwrap());
+}
+
+#[test]
+fn a_name_may_stand_for_any_number_of_trackers_of_which_some_are_used() {
+    let (node, _) = bootstrapping([Address::Domain("tracker.example".into(), 6_421)]);
+    let asked = node.poll_resolve().unwrap();
+    let many: Vec<_> = (0..1_000).map(|port| (std::net::Ipv4Addr::new(10, 1, 1, 1), 1 + port).into()).collect();
+    node.resolved(&asked, &many);
+    assert_eq!(sent(&node, seconds(0)).len(), 32);
+}
+
+#[test]
+fn trackers_of_the_other_address_family_are_used_if_there_is_a_socket() {
+    let v6: std::net::SocketAddr = "[2001:db8::50]:6421".parse().unwrap();
+    let (node, handle) = bootstrapping([address(50).into(), v6.into()]);
+    let round = |second| {
+        sent(&node, seconds(second));
+        handle.with(|_, cx| cx.bootstrap()).unwrap();
+        summary(&sent(&node, seconds(second)))
+    };
+    assert_eq!(round(0), [(address(50), 246)]);
+    let std::net::SocketAddr::V4(v4) = address(1) else { panic!("made as IPv4") };
+    let own_v6 = "[2001:db8::1]:8090".parse().unwrap();
+    let interfaces = Interfaces { lan: Some(v4.into()), v4: Some(v4), v6: Some(own_v6), ..Interfaces::default() };
+    node.set_interfaces(interfaces);
+    // IPv6 addresses have no room in an old-style request.
+    assert_eq!(round(30), [(address(50), 246), (v6, 234)]);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::background::Background;
+use crate::{background::Background, machine::Watching};
 
 /// Datagrams that are read before the node takes a turn: enough to share the cost of a turn, few enough to answer soon.
 const BATCH: usize = 32;
@@ -61,6 +61,8 @@ pub(crate) struct Driver {
     outgoing: Vec<Transmit>,
     /// How many of `outgoing` have been sent.
     sent: usize,
+    /// A socket took no more, so that the rest of `outgoing` is counted as waiting.
+    blocked: bool,
 }
 
 impl Driver {
@@ -71,22 +73,16 @@ impl Driver {
             .into_iter()
             .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp })
             .collect();
-        Self { node, sockets, first: 0, start, wakeup, outgoing: Vec::new(), sent: 0 }
+        Self { node, sockets, first: 0, start, wakeup, outgoing: Vec::new(), sent: 0, blocked: false }
     }
 
     fn now(&self) -> Time {
         Time::from_duration(self.start.elapsed())
     }
 
-    /// Runs until told to stop, and a chore beside it.
-    pub(crate) async fn run(
-        mut self,
-        mut stop: watch::Receiver<bool>,
-        chore: impl Future<Output = ()> + Send + 'static,
-    ) {
-        // Ends with the driver, as look-ups do.
-        let mut chores = JoinSet::new();
-        chores.spawn(chore);
+    /// Runs until told to stop; the machine is watched as long.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>, watching: Watching) {
+        let _watching = watching;
         let mut lookups = JoinSet::new();
         let timer = tokio::time::sleep(Duration::ZERO);
         let mut timer = std::pin::pin!(timer);
@@ -164,16 +160,28 @@ impl Driver {
     fn flush(&mut self) {
         loop {
             while let Some(Transmit { to, bytes }) = self.outgoing.get(self.sent) {
+                let counters = self.node.driver_counters();
                 if let Some(socket) = socket_for(&self.sockets, *to) {
                     match socket.try_send_to(bytes, *to) {
                         Ok(_) => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                        Err(error) => tracing::debug!(%to, %error, "sending failed"),
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                            counters.set_waiting(u64::try_from(self.outgoing.len() - self.sent).unwrap_or(u64::MAX));
+                            self.blocked = true;
+                            return;
+                        }
+                        Err(error) => {
+                            counters.count_not_sent();
+                            tracing::debug!(%to, %error, "sending failed");
+                        }
                     }
                 } else {
+                    counters.count_not_sent();
                     tracing::debug!(%to, "no socket of this address family");
                 }
                 self.sent += 1;
+            }
+            if std::mem::take(&mut self.blocked) {
+                self.node.driver_counters().set_waiting(0);
             }
             self.outgoing.clear();
             self.sent = 0;

@@ -2,13 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use ipv8_core::{Interfaces, Node, NodeConfig, Time, crypto::PrivateKey};
+use ipv8_core::{Node, NodeConfig, StatsReport, Time, crypto::PrivateKey};
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
 use crate::{
     driver::Driver,
+    kernel::{self, Inode},
     lan,
-    socket::{BindError, Listen, bind},
+    machine::{Machine, Told},
+    socket::{BindError, Bound, Listen, bind},
 };
 
 /// Open sockets with a node that does not run yet.
@@ -20,7 +22,7 @@ pub struct Endpoint {
     sockets: Vec<UdpSocket>,
     local: Vec<SocketAddr>,
     /// What the node knows of the machine.
-    interfaces: Interfaces,
+    told: Told,
     start: Instant,
 }
 
@@ -47,9 +49,12 @@ impl Endpoint {
         getrandom::fill(&mut seed).map_err(|error| BindError::Randomness(error.to_string()))?;
         let mut sockets = Vec::with_capacity(listen.len());
         let mut local = Vec::with_capacity(listen.len());
+        let mut least_buffer = u64::MAX;
         for listen in listen {
             let io = |source| BindError::Io { address: listen.address(), source };
-            let socket = UdpSocket::from_std(bind(*listen)?).map_err(io)?;
+            let Bound { socket, receive_buffer } = bind(*listen)?;
+            least_buffer = least_buffer.min(receive_buffer);
+            let socket = UdpSocket::from_std(socket).map_err(io)?;
             local.push(socket.local_addr().map_err(io)?);
             sockets.push(socket);
         }
@@ -58,9 +63,12 @@ impl Endpoint {
         config.unix_origin = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         config.clock = Some(Arc::new(move || Time::from_duration(start.elapsed())));
         let node = Node::new(config);
-        let interfaces = lan::interfaces(&local);
-        node.set_interfaces(interfaces.clone());
-        Ok(Self { node, sockets, local, interfaces, start })
+        node.driver_counters().set_receive_buffer(least_buffer);
+        let listed = lan::listed().unwrap_or_default();
+        let told = Told::new(&local, &lan::addresses(&listed), &listed);
+        node.set_interfaces(told.interfaces.clone());
+        node.set_broadcast_addresses(told.broadcast.iter().copied());
+        Ok(Self { node, sockets, local, told, start })
     }
 
     /// The node, to load communities into.
@@ -77,12 +85,13 @@ impl Endpoint {
 
     /// Runs the node in a task of the current tokio runtime.
     pub fn run(self) -> Running {
-        let Self { node, sockets, local, interfaces, start } = self;
+        let Self { node, sockets, local, told, start } = self;
         let (stop, stopped) = watch::channel(false);
+        let inodes: Vec<Inode> = sockets.iter().filter_map(kernel::inode).collect();
+        let watching = Machine::shared().watch(node.clone(), local.clone(), told, inodes.clone());
         let driver = Driver::new(node.clone(), sockets, start);
-        let renewal = lan::keep_told(node.clone(), local.clone(), interfaces);
-        let task = tokio::spawn(driver.run(stopped, renewal));
-        Running { node, local, stop, task: Some(task) }
+        let task = tokio::spawn(driver.run(stopped, watching));
+        Running { node, local, inodes, stop, task: Some(task) }
     }
 }
 
@@ -103,6 +112,7 @@ fn one_of_each_family(listen: &[Listen]) -> Result<(), BindError> {
 pub struct Running {
     node: Node,
     local: Vec<SocketAddr>,
+    inodes: Vec<Inode>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
 }
@@ -118,6 +128,14 @@ impl Running {
     #[must_use]
     pub fn local_addresses(&self) -> &[SocketAddr] {
         &self.local
+    }
+
+    /// All numbers of the node, with what the kernel dropped until now. ([`Node::report`] knows what it dropped ten seconds
+    /// ago at most.) Reads a file of the kernel's; once every second is often enough.
+    #[must_use]
+    pub fn report(&self) -> StatsReport {
+        kernel::count(&self.node, &self.inodes, &kernel::drops());
+        self.node.report()
     }
 
     /// Unloads all communities, sends their last words and closes the sockets.

@@ -1,59 +1,23 @@
 //! The addresses of this machine, and which of them others on the LAN reach a socket at.
 
-use std::{
-    future::Future,
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use ipv8_core::{Interfaces, Node};
+use if_addrs::{IfAddr, Interface};
+use ipv8_core::Interfaces;
 
-use crate::background::Background;
-
-/// How often the machine's addresses are listed anew, as in the reference: it may have joined another network.
-const RENEW: Duration = Duration::from_secs(10);
+/// Addresses that are reserved for documentation, in no network: what a socket that is connected to them is bound to tells
+/// the way to the Internet, and nothing is sent (RFC 5737, RFC 3849).
+const FAR_AWAY: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 80),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)), 80),
+];
 
 /// What the node is told about sockets that are bound to these addresses.
 ///
 /// A socket bound to one address names just that one, so that nodes on loopback find each other there while another
 /// interface is up (the reference names the other interface's address, see `quirks.md`). A socket bound to all of them
 /// names the first that is no loopback address, of the family of the first socket.
-pub(crate) fn interfaces(bound: &[SocketAddr]) -> Interfaces {
-    interfaces_among(bound, &machine_addresses().unwrap_or_default())
-}
-
-/// Tells the node whenever the addresses of the machine change, for ever. `told` is what it knows already.
-pub(crate) async fn keep_told(node: Node, bound: Vec<SocketAddr>, told: Interfaces) {
-    let list = || async {
-        match Background::shared().call("ipv8-addresses", machine_addresses).await {
-            Ok(addresses) => addresses,
-            Err(error) => {
-                tracing::warn!(%error, "the addresses of this machine cannot be listed");
-                None
-            }
-        }
-    };
-    keep_told_by(list, node, &bound, told).await;
-}
-
-async fn keep_told_by<L>(list: impl Fn() -> L + Send, node: Node, bound: &[SocketAddr], mut told: Interfaces)
-where
-    L: Future<Output = Option<Vec<IpAddr>>> + Send,
-{
-    loop {
-        tokio::time::sleep(RENEW).await;
-        // The last ones hold until others are known.
-        let Some(addresses) = list().await else { continue };
-        let interfaces = interfaces_among(bound, &addresses);
-        if interfaces != told {
-            tracing::info!(lan = ?interfaces.lan, machine = ?interfaces.machine, "the addresses of this machine changed");
-            node.set_interfaces(interfaces.clone());
-            told = interfaces;
-        }
-    }
-}
-
-fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
+pub(crate) fn interfaces(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
     let mut interfaces = Interfaces { machine: machine.to_vec(), ..Interfaces::default() };
     for address in bound {
         match address {
@@ -68,8 +32,7 @@ fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
     interfaces.lan = bound.first().map(|first| {
         if first.ip().is_unspecified() {
             let usable = |ip: &&IpAddr| ip.is_ipv4() == first.is_ipv4() && !ip.is_loopback();
-            let loopback =
-                if first.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::V6(std::net::Ipv6Addr::LOCALHOST) };
+            let loopback = if first.is_ipv4() { IpAddr::from([127, 0, 0, 1]) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) };
             SocketAddr::new(machine.iter().find(usable).copied().unwrap_or(loopback), first.port())
         } else {
             *first
@@ -78,13 +41,10 @@ fn interfaces_among(bound: &[SocketAddr], machine: &[IpAddr]) -> Interfaces {
     interfaces
 }
 
-/// All addresses of this machine but loopback and link-local ones, which mean nothing to others. `None` if the system does
-/// not tell.
-fn machine_addresses() -> Option<Vec<IpAddr>> {
+/// The interfaces of this machine; `None` if the system does not tell. May take as long as the system likes.
+pub(crate) fn listed() -> Option<Vec<Interface>> {
     match if_addrs::get_if_addrs() {
-        Ok(all) => {
-            Some(all.into_iter().filter(|one| !one.is_loopback() && !one.is_link_local()).map(|one| one.ip()).collect())
-        }
+        Ok(all) => Some(all),
         Err(error) => {
             tracing::warn!(%error, "the addresses of this machine cannot be listed");
             None
@@ -92,61 +52,111 @@ fn machine_addresses() -> Option<Vec<IpAddr>> {
     }
 }
 
+/// All addresses of these interfaces that mean something to others, the likeliest first: those that lead to the Internet,
+/// then the others, then those that IPv4 hosts give themselves where nobody else does.
+pub(crate) fn addresses(listed: &[Interface]) -> Vec<IpAddr> {
+    sorted(listed.to_vec(), &FAR_AWAY.map(way_to))
+}
+
+/// The address from which packets to there are sent.
+fn way_to(there: SocketAddr) -> Option<IpAddr> {
+    let any = if there.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(there).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// Leaves out what the reference leaves out, loopback addresses and interfaces without a network, and also the link-local
+/// addresses of IPv6, which others cannot use without knowing the interface. The reference lets the address win that most
+/// of its sources name, which is the one that leads to the Internet.
+fn sorted(all: Vec<Interface>, ways: &[Option<IpAddr>]) -> Vec<IpAddr> {
+    let usable = |one: &Interface| match &one.addr {
+        IfAddr::V4(v4) => !v4.is_loopback() && !v4.ip.is_unspecified() && !v4.netmask.is_unspecified(),
+        IfAddr::V6(v6) => !v6.is_loopback() && !v6.is_link_local() && !v6.netmask.is_unspecified(),
+    };
+    let mut found: Vec<IpAddr> = all.into_iter().filter(usable).map(|one| one.ip()).collect();
+    let rank = |ip: &IpAddr| match ip {
+        ip if ways.contains(&Some(*ip)) => 0,
+        IpAddr::V4(v4) if v4.is_link_local() => 2,
+        _ => 1,
+    };
+    found.sort_by_key(rank);
+    found
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
-    use ipv8_core::{
-        NodeConfig, Time,
-        crypto::{Curve, PrivateKey},
-    };
-    use rand::{SeedableRng, rngs::StdRng};
+    use if_addrs::{IfOperStatus, Ifv4Addr, Ifv6Addr};
 
     use super::*;
+
+    fn interface(ip: &str, netmask: &str) -> Interface {
+        let addr = match ip.parse().unwrap() {
+            IpAddr::V4(ip) => {
+                IfAddr::V4(Ifv4Addr { ip, netmask: netmask.parse().unwrap(), prefixlen: 0, broadcast: None })
+            }
+            IpAddr::V6(ip) => {
+                IfAddr::V6(Ifv6Addr { ip, netmask: netmask.parse().unwrap(), prefixlen: 0, broadcast: None })
+            }
+        };
+        Interface { name: "test0".to_owned(), addr, index: None, oper_status: IfOperStatus::Up, is_p2p: false }
+    }
+
+    fn shown(addresses: &[IpAddr]) -> Vec<String> {
+        addresses.iter().map(IpAddr::to_string).collect()
+    }
 
     #[test]
     fn a_socket_on_loopback_names_loopback() {
         let machine = ["192.168.1.20".parse().unwrap()];
         let bound = "127.0.0.1:8090".parse().unwrap();
-        let interfaces = interfaces_among(&[bound], &machine);
-        assert_eq!(interfaces.lan, Some(bound));
-        assert!(interfaces.machine.contains(&bound.ip()));
+        let found = interfaces(&[bound], &machine);
+        assert_eq!(found.lan, Some(bound));
+        assert!(found.machine.contains(&bound.ip()));
     }
 
     #[test]
     fn a_socket_on_all_addresses_names_the_first_of_its_family() {
         let machine = ["fd00::1".parse().unwrap(), "192.168.1.20".parse().unwrap()];
-        let interfaces = interfaces_among(&["0.0.0.0:8090".parse().unwrap()], &machine);
-        assert_eq!(interfaces.lan, Some("192.168.1.20:8090".parse().unwrap()));
-        let alone = interfaces_among(&["[::]:8090".parse().unwrap()], &[]);
+        let found = interfaces(&["0.0.0.0:8090".parse().unwrap()], &machine);
+        assert_eq!(found.lan, Some("192.168.1.20:8090".parse().unwrap()));
+        let alone = interfaces(&["[::]:8090".parse().unwrap()], &[]);
         assert_eq!(alone.lan, Some("[::1]:8090".parse().unwrap()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn the_node_is_told_of_changes_and_of_nothing_else() {
-        let key = PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([1; 32])).unwrap();
-        let node = Node::new(NodeConfig::new(key, [1; 32]));
-        let bound = ["0.0.0.0:8090".parse().unwrap()];
-        let one: Vec<IpAddr> = vec!["192.168.1.20".parse().unwrap()];
-        let other: Vec<IpAddr> = vec!["10.0.0.5".parse().unwrap()];
-        let now = Mutex::new(Some(one.clone()));
-        let list = || async { now.lock().unwrap().clone() };
-        let told = interfaces_among(&bound, &one);
-        let changes = async {
-            for (machine, changed) in
-                [(Some(&one), false), (Some(&other), true), (Some(&other), false), (None, false), (Some(&one), true)]
-            {
-                *now.lock().unwrap() = machine.cloned();
-                node.poll(Time::ZERO);
-                tokio::time::sleep(RENEW).await;
-                // Let the other one have its turn of this moment.
-                tokio::time::sleep(Duration::from_millis(1)).await;
-                assert_eq!(node.needs_turn(), changed, "{machine:?}");
-            }
-        };
-        tokio::select! {
-            () = keep_told_by(list, node.clone(), &bound, told) => {}
-            () = changes => {}
-        }
+    #[test]
+    fn with_two_sockets_the_first_one_gives_the_lan_address() {
+        let machine = ["fd00::1".parse().unwrap(), "192.168.1.20".parse().unwrap()];
+        let bound = ["[::]:8091".parse().unwrap(), "0.0.0.0:8090".parse().unwrap()];
+        let found = interfaces(&bound, &machine);
+        assert_eq!(found.lan, Some("[fd00::1]:8091".parse().unwrap()));
+        assert_eq!(found.v4.map(SocketAddr::V4), Some(bound[1]));
+        assert_eq!(found.v6.map(SocketAddr::V6), Some(bound[0]));
+    }
+
+    #[test]
+    fn the_way_to_the_internet_comes_first_and_what_nobody_can_use_not_at_all() {
+        let all = [
+            ("127.0.0.1", "255.0.0.0"),
+            ("127.0.1.1", "255.0.0.0"),
+            ("169.254.7.7", "255.255.0.0"),
+            ("172.17.0.1", "255.255.0.0"),
+            ("10.1.1.1", "0.0.0.0"),
+            ("192.168.1.20", "255.255.255.0"),
+            ("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"),
+            ("fe80::1", "ffff:ffff:ffff:ffff::"),
+            ("fd00::1", "ffff:ffff:ffff:ffff::"),
+            ("2a01::1", "ffff:ffff:ffff:ffff::"),
+        ];
+        let all = all.iter().map(|(ip, netmask)| interface(ip, netmask)).collect();
+        let ways = [Some("192.168.1.20".parse().unwrap()), Some("2a01::1".parse().unwrap())];
+        let found = sorted(all, &ways);
+        assert_eq!(shown(&found), ["192.168.1.20", "2a01::1", "172.17.0.1", "fd00::1", "169.254.7.7"]);
+    }
+
+    #[test]
+    fn a_machine_without_a_way_out_keeps_its_order() {
+        let all = vec![interface("10.0.0.2", "255.0.0.0"), interface("10.0.0.1", "255.0.0.0")];
+        assert_eq!(shown(&sorted(all, &[None, None])), ["10.0.0.2", "10.0.0.1"]);
     }
 }

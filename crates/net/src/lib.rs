@@ -21,9 +21,12 @@
 #![allow(clippy::disallowed_methods, reason = "a driver reads the clock and hands the time to the node")]
 
 mod background;
+mod broadcast;
 mod driver;
 mod endpoint;
+mod kernel;
 mod lan;
+mod machine;
 mod socket;
 
 pub use self::{

@@ -3,6 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
+    sync::Once,
 };
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -74,8 +75,16 @@ pub enum BindError {
     Randomness(String),
 }
 
-/// Opens a socket that tokio can use.
-pub(crate) fn bind(listen: Listen) -> Result<UdpSocket, BindError> {
+/// A socket that tokio can use.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: UdpSocket,
+    /// Bytes that the kernel keeps for it.
+    pub(crate) receive_buffer: u64,
+}
+
+/// Opens a socket.
+pub(crate) fn bind(listen: Listen) -> Result<Bound, BindError> {
     let mut address = listen.address;
     let tries = if listen.or_next { NEXT_PORTS } else { 0 };
     for _ in 0..=tries {
@@ -96,18 +105,40 @@ pub(crate) fn bind(listen: Listen) -> Result<UdpSocket, BindError> {
     Err(BindError::InUse { address: listen.address })
 }
 
-fn bind_at(address: SocketAddr) -> io::Result<UdpSocket> {
+fn bind_at(address: SocketAddr) -> io::Result<Bound> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     if address.is_ipv6() {
         // IPv4 has a socket of its own.
         socket.set_only_v6(true)?;
     }
-    if let Err(error) = socket.set_recv_buffer_size(RECEIVE_BUFFER) {
-        tracing::warn!(%error, "the receive buffer keeps its default size: bursts may be lost");
+    let receive_buffer = enlarge_buffer(&socket, RECEIVE_BUFFER);
+    if address.is_ipv4()
+        && let Err(error) = socket.set_broadcast(true)
+    {
+        tracing::warn!(%error, "beacons cannot be sent");
     }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    Ok(socket.into())
+    Ok(Bound { socket: socket.into(), receive_buffer: u64::try_from(receive_buffer).unwrap_or(u64::MAX) })
+}
+
+/// Asks for a receive buffer, and says how much of it the kernel grants: it cuts what is asked for to a limit of its own,
+/// in silence. Less than asked for is logged once in a process.
+fn enlarge_buffer(socket: &Socket, wanted: usize) -> usize {
+    static TOLD: Once = Once::new();
+    let asked = socket.set_recv_buffer_size(wanted);
+    // Linux keeps as much again for its own bookkeeping and counts it in.
+    let granted = socket.recv_buffer_size().unwrap_or(0) / if cfg!(target_os = "linux") { 2 } else { 1 };
+    if asked.is_err() || granted < wanted {
+        TOLD.call_once(|| {
+            tracing::warn!(
+                wanted,
+                granted,
+                "the receive buffer is smaller than asked for: bursts may be lost (on Linux, raise net.core.rmem_max)"
+            );
+        });
+    }
+    granted
 }
 
 #[cfg(test)]
@@ -117,10 +148,19 @@ mod tests {
     #[test]
     fn a_busy_port_is_an_error_only_if_it_was_asked_for() {
         let first = bind(Listen::exactly("127.0.0.1:0".parse().unwrap())).unwrap();
-        let busy = first.local_addr().unwrap();
+        let busy = first.socket.local_addr().unwrap();
         assert!(matches!(bind(Listen::exactly(busy)), Err(BindError::InUse { address }) if address == busy));
-        let next = bind(Listen::or_next(busy)).unwrap().local_addr().unwrap();
+        let next = bind(Listen::or_next(busy)).unwrap().socket.local_addr().unwrap();
         assert!(next.port() > busy.port());
+    }
+
+    #[test]
+    fn the_receive_buffer_is_what_the_kernel_grants() {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP)).unwrap();
+        assert_eq!(enlarge_buffer(&socket, 65_536), 65_536);
+        let most = enlarge_buffer(&socket, 1 << 30);
+        assert!(most < 1 << 30, "no kernel gives a gigabyte");
+        assert_eq!(enlarge_buffer(&socket, most), most);
     }
 
     #[test]

@@ -15,7 +15,8 @@ fn overlay(link: Link) -> (World, Vec<NodeId>) {
     let mut world = World::builder(5).link(link).record(20).build();
     add_tracker(&mut world);
     let nodes = add_walkers(&mut world, 200, 15, Crawler::default);
-    world.run_for(secs(15));
+    // Long enough for a second round to the tracker, for those whose first one was lost.
+    world.run_for(secs(45));
     for id in &nodes {
         let handle = world.find::<Crawler>(*id).unwrap();
         let task = |own| {

@@ -109,8 +109,8 @@ pub const KEYS: &[Key] = &[
         "working_directory",
         Kind::Text,
         "",
-        "The directory that relative paths start from: those of keys and of the peer file. Without it, the one that the \
-         program was started in. It must exist.",
+        "The directory that relative paths of keys and of the peer file start from, unless they are typed as flags. Without \
+         it, the one that the program was started in. It must exist.",
     )
     .like("\"/var/lib/ipv8\"")
     .var("IPV8_WORKING_DIRECTORY")
@@ -167,6 +167,75 @@ pub const KEYS: &[Key] = &[
         "Seconds between two savings, from 1 to 86400. They are saved at the end, too.",
     )
     .var("IPV8_PEER_INTERVAL"),
+    key(
+        "hardening.preset",
+        Kind::Text,
+        "\"compatible\"",
+        "How much the node trusts what it is told: \"reference\" as much as py-ipv8, for comparison; \"compatible\" as much as \
+         no honest peer can tell from that; \"hardened\" as little as the protocol allows. What stands below changes one \
+         thing in it.",
+    )
+    .var("IPV8_HARDENING")
+    .flag("--hardening"),
+    key(
+        "hardening.unsolicited",
+        Kind::Text,
+        "",
+        "What becomes of introduction responses that nobody asked for: \"trust\", \"distrust\" (the introduction is not \
+         taken) or \"drop\".",
+    )
+    .like("\"drop\""),
+    key(
+        "hardening.wan",
+        Kind::Any,
+        "",
+        "Whom the node believes about its address on the Internet: \"anybody\", \"asked\" (whom it asked), or how many of \
+         those must agree, from 1 to 64.",
+    )
+    .like("3"),
+    key(
+        "hardening.challenge_moves",
+        Kind::Bool,
+        "",
+        "Whether a peer that writes from another address must answer from there before it is taken to be there.",
+    )
+    .like("true"),
+    key(
+        "hardening.curves",
+        Kind::List,
+        "",
+        "The curves whose signatures are checked; others are dropped. An empty list is all. The public trackers sign with \
+         very-low.",
+    )
+    .like("[\"curve25519\", \"very-low\"]"),
+    key(
+        "hardening.introducer_share",
+        Kind::Integer,
+        "",
+        "One introducer fills at most this part of the table of addresses: 8 for one eighth; 0 for all of it.",
+    )
+    .like("8"),
+    key(
+        "hardening.addresses_per_network",
+        Kind::Integer,
+        "",
+        "The most addresses to walk to within one network (IPv4: /24, IPv6: /48); 0 for any number.",
+    )
+    .like("16"),
+    key(
+        "hardening.peers_per_host",
+        Kind::Integer,
+        "",
+        "The most peers at one address on the Internet (IPv6: in one /64); 0 for any number.",
+    )
+    .like("8"),
+    key(
+        "hardening.unanswered_walks",
+        Kind::Integer,
+        "",
+        "After how many unanswered requests within 30 seconds an address is not taken again from introductions; 0 for never.",
+    )
+    .like("3"),
     key("key[].alias", Kind::Text, "", "What overlays call this key. Each alias once.").like("\"mine\""),
     key(
         "key[].file",

@@ -30,6 +30,7 @@
 //! - overlays of the reference that this library does not have (the `HiddenTunnelCommunity` of its default configuration, for
 //!   one) are left out with a [warning](Config::warnings). In a TOML file they are a problem.
 
+mod hardening;
 mod json;
 pub mod keys;
 mod layers;
@@ -43,7 +44,7 @@ mod toml;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use ipv8_core::MaxPeers;
+use ipv8_core::{Hardening, MaxPeers};
 use ipv8_net::Listen;
 use ipv8_wire::Address;
 
@@ -56,7 +57,8 @@ pub use self::{
     template::{default_file, reference},
 };
 use crate::{
-    builder::{Builder, KeySource, builder},
+    builder::{Builder, builder},
+    keys::KeySource,
     launcher::Prepared,
 };
 
@@ -89,6 +91,8 @@ pub struct Config {
     pub walker_interval: Duration,
     /// How many peers an overlay takes that does not say so itself.
     pub max_peers: MaxPeers,
+    /// How much the node trusts what it is told.
+    pub hardening: Hardening,
     /// The trackers of overlays that name no bootstrappers.
     pub trackers: Vec<Address>,
     /// Where the REST interface is to listen; always `None` so far.
@@ -137,6 +141,7 @@ impl Config {
             .key_source(self.key)
             .walker_interval(self.walker_interval)
             .max_peers(self.max_peers)
+            .hardening(self.hardening)
             .trackers(self.trackers);
         for (alias, source) in self.keys {
             builder = builder.key_as(alias, source);

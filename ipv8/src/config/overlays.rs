@@ -38,28 +38,31 @@ pub(crate) fn read(
     node_alias: Option<&str>,
 ) -> (Vec<Prepared>, Vec<Shown>) {
     let list = if reader.dialect == Dialect::Reference { "overlays" } else { "overlay" };
-    let mut all = Overlays { keys, node_alias, prepared: Vec::new(), rows: Vec::new(), left_out: false };
+    let mut all =
+        Overlays { keys, node_alias, prepared: Vec::new(), loaded: Vec::new(), rows: Vec::new(), left_out: false };
     let mut number = 0;
-    let named = reader.each_table(values, list, |reader, overlay| {
+    let given = values.has(list);
+    reader.each_table(values, list, |reader, overlay| {
         all.overlay(reader, overlay, number);
         number += 1;
     });
-    if !named && !values.has(list) {
+    if !given {
         all.launch_all(reader);
     }
     if all.left_out && all.prepared.is_empty() && reader.problems.is_empty() {
         let names = reader.launchers.names().collect::<Vec<_>>().join(", ");
         reader.problem(&path(list), format!("none of the overlays is there: name one of {names}"));
     }
-    let prepared = all.prepared.into_iter().map(|(_, prepared)| prepared).collect();
-    (prepared, all.rows)
+    (all.prepared, all.rows)
 }
 
 struct Overlays<'k> {
     keys: &'k [Alias],
     /// The alias of the node's own key.
     node_alias: Option<&'k str>,
-    prepared: Vec<(KeyPath, Prepared)>,
+    prepared: Vec<Prepared>,
+    /// Which communities there are, and where they are named.
+    loaded: Vec<(CommunityId, KeyPath)>,
     rows: Vec<Shown>,
     /// Whether some are not here.
     left_out: bool,
@@ -75,7 +78,7 @@ impl Overlays<'_> {
                 flatten(&mut self.rows, value, &shown.key(key), &|_| Origin::Default);
             }
             match launcher.prepare(Overrides::default()) {
-                Ok(prepared) => self.prepared.push((shown, prepared)),
+                Ok(prepared) => self.prepared.push(prepared),
                 Err(error) => reader.add(error.problems),
             }
         }
@@ -86,8 +89,9 @@ impl Overlays<'_> {
         let is_reference = reader.dialect == Dialect::Reference;
         let settings_key = if is_reference { "initialize" } else { "settings" };
         let given = Given::of(values, settings_key);
+        let has_class = values.has("class");
         let class = values.take_text("class");
-        if class.is_none() && !values.has("class") {
+        if !has_class {
             let names = reader.launchers.names().collect::<Vec<_>>().join(", ");
             reader.problem(&place, format!("has no `class`: name one of {names}"));
         }
@@ -121,21 +125,26 @@ impl Overlays<'_> {
             Shown::new(&shown.key("enabled"), Some(Value::Bool(enabled)), enabled_origin.unwrap_or(Origin::Default));
         self.rows.push(enabled_row);
         given.show(&mut self.rows, reader, &place, &shown, launcher.describe(), settings_key);
+        let id = overrides.id.unwrap_or_else(|| launcher.id());
+        if enabled {
+            self.claim(reader, id, place);
+        }
         match launcher.prepare(overrides) {
-            Ok(prepared) if enabled => {
-                let same = self.prepared.iter().find(|(_, before)| before.id == prepared.id);
-                if let Some((before, _)) = same {
-                    let before = reader.document.origin(before);
-                    let what =
-                        format!("its community {} is there already at {before}: give one another `id`", prepared.id);
-                    reader.problem(&place.key("class"), what);
-                } else {
-                    self.prepared.push((place, prepared));
-                }
-            }
+            Ok(prepared) if enabled => self.prepared.push(prepared),
             Ok(_) => {}
             Err(error) => reader.add(error.problems),
         }
+    }
+
+    /// A node loads each community once.
+    fn claim(&mut self, reader: &mut Reader<'_>, id: CommunityId, place: KeyPath) {
+        let Some((_, before)) = self.loaded.iter().find(|(loaded, _)| *loaded == id) else {
+            self.loaded.push((id, place));
+            return;
+        };
+        let before = reader.document.origin(before);
+        let what = format!("its community {id} is there already at {before}: give one of them another `id`");
+        reader.problem(&place.key("class"), what);
     }
 
     fn unknown(&mut self, reader: &mut Reader<'_>, class: &str, path: &KeyPath) {
@@ -195,12 +204,13 @@ fn strategies(reader: &mut Reader<'_>, values: &mut Settings) -> Option<Vec<(Nam
         let place = walker.path().clone();
         let target = target(walker);
         let settings = table(walker, "init");
+        let has_name = walker.has("strategy");
         match walker.take_text("strategy") {
             Some(name) => found.push((
                 Named { name, name_path: place.key("strategy"), settings, settings_path: place.key("init") },
                 target.unwrap_or(Target::Peers(crate::launcher::DEFAULT_TARGET)),
             )),
-            None if !walker.has("strategy") => reader.problem(&place, "has no `strategy`: name one"),
+            None if !has_name => reader.problem(&place, "has no `strategy`: name one"),
             None => {}
         }
     });
@@ -230,11 +240,12 @@ fn bootstrappers(reader: &mut Reader<'_>, values: &mut Settings) -> Option<Vec<N
     let given = reader.each_table(values, "bootstrappers", |reader, bootstrapper| {
         let place = bootstrapper.path().clone();
         let settings = table(bootstrapper, "init");
+        let has_name = bootstrapper.has("class");
         match bootstrapper.take_text("class") {
             Some(name) => {
                 found.push(Named { name, name_path: place.key("class"), settings, settings_path: place.key("init") })
             }
-            None if !bootstrapper.has("class") => reader.problem(&place, "has no `class`: name one"),
+            None if !has_name => reader.problem(&place, "has no `class`: name one"),
             None => {}
         }
     });

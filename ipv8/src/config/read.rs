@@ -19,7 +19,7 @@ use ipv8_net::Listen;
 use ipv8_wire::Address;
 
 use super::{
-    Config, Log, LogFormat, WALKER_INTERVALS,
+    Config, Log, LogFormat, WALKER_INTERVALS, hardening,
     layers::Dialect,
     origin::{Document, Origin, path},
     overlays,
@@ -27,7 +27,8 @@ use super::{
     show,
 };
 use crate::{
-    builder::{DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, KeySource},
+    builder::{DEFAULT_PORT, DEFAULT_SAVE_INTERVAL},
+    keys::KeySource,
     launcher::Launchers,
 };
 
@@ -47,6 +48,20 @@ const PYTHON_LEVELS: [(&str, &str); 6] = [
     ("DEBUG", "debug"),
     ("NOTSET", "trace"),
 ];
+
+/// What is not the same in TOML and in the reference's dictionary.
+const OTHER_NAMES: [(&str, &str); 7] = [
+    ("listen", "interfaces"),
+    ("key", "keys"),
+    ("curve", "generation"),
+    ("private", "bin"),
+    ("log", "logger"),
+    ("overlay", "overlays"),
+    ("settings", "initialize"),
+];
+
+/// How unknown keys are reported.
+const UNKNOWN: &str = "is not known here";
 
 /// What is being read, and what is wrong with it so far.
 pub(crate) struct Reader<'l> {
@@ -75,7 +90,8 @@ pub(crate) fn config(
     let mut reader = Reader { document, dialect, launchers, problems, warnings };
     let listen = reader.listen(&mut values);
     let working_directory = reader.working_directory(&mut values);
-    let key_file = values.take_text("key_file").map(|file| place(working_directory.as_deref(), &file));
+    let key_file = values.take_text("key_file");
+    let key_file = key_file.map(|file| reader.place("key_file", working_directory.as_deref(), &file));
     let keys = reader.keys(&mut values, working_directory.as_deref());
     let (key, node_alias) = reader.own_key(key_file, &keys);
     let trackers = reader.trackers(&mut values);
@@ -84,6 +100,7 @@ pub(crate) fn config(
     if values.take("api").is_some() {
         values.problem("api", "is not available yet: leave it out");
     }
+    let hardening = hardening::read(&mut values);
     let log = reader.log(&mut values);
     let peer_file = reader.peer_file(&mut values, working_directory.as_deref());
     let (overlays, rows) = overlays::read(&mut reader, &mut values, &keys, node_alias.as_deref());
@@ -97,6 +114,7 @@ pub(crate) fn config(
         listen,
         walker_interval,
         max_peers: max_peers.unwrap_or_default(),
+        hardening,
         trackers,
         api: None,
         log,
@@ -135,7 +153,14 @@ fn place(working_directory: Option<&Path>, file: &str) -> PathBuf {
 
 impl Reader<'_> {
     /// Notes what is wrong with values of the document.
-    pub(crate) fn add(&mut self, problems: Vec<settings::Problem>) {
+    pub(crate) fn add(&mut self, mut problems: Vec<settings::Problem>) {
+        for problem in problems.iter_mut().filter(|problem| problem.what == UNKNOWN) {
+            if let Some(settings::Step::Key(key)) = problem.path.0.last()
+                && let Some(name) = self.other_name(key)
+            {
+                problem.suggestion = Some(name.to_owned());
+            }
+        }
         let problems: Vec<_> = problems.into_iter().map(|problem| Problem::of(problem, &self.document)).collect();
         self.problems.extend(problems);
     }
@@ -167,6 +192,21 @@ impl Reader<'_> {
             }
         }
         true
+    }
+
+    /// A path of a single key: it starts from the working directory, unless it was typed as a flag.
+    fn place(&self, key: &str, working_directory: Option<&Path>, file: &str) -> PathBuf {
+        let typed = matches!(self.document.exact_origin(&path(key)), Some(Origin::Flag(_)));
+        place(working_directory.filter(|_| !typed), file)
+    }
+
+    /// What is called so in the other form is called here.
+    fn other_name(&self, key: &str) -> Option<&'static str> {
+        let is_reference = self.is_reference();
+        OTHER_NAMES.iter().find_map(|(own, reference)| match is_reference {
+            true => (*own == key).then_some(*reference),
+            false => (*reference == key).then_some(*own),
+        })
     }
 
     fn is_reference(&self) -> bool {
@@ -224,13 +264,13 @@ impl Reader<'_> {
     /// The reference's `interfaces`, or its older `address` and `port`.
     fn interfaces(&mut self, values: &mut Settings) -> Vec<(KeyPath, Listen)> {
         let mut found = Vec::new();
+        let flat = values.has("address") || values.has("port");
         let listed = self.each_table(values, "interfaces", |reader, interface| {
             let kind = interface.take_choice("interface", &["UDPIPv4", "UDPIPv6"]);
             let path = interface.path().clone();
             let is_ipv4 = kind != Some("UDPIPv6");
             found.extend(reader.interface(interface, "ip", is_ipv4).map(|listen| (path, listen)));
         });
-        let flat = values.has("address") || values.has("port");
         if flat && !listed {
             found.extend(self.interface(values, "address", true).map(|listen| (path("port"), listen)));
         }
@@ -274,8 +314,9 @@ impl Reader<'_> {
         let mut found: IndexMap<String, (KeyPath, KeySource)> = IndexMap::new();
         self.each_table(values, list, |reader, key| {
             let path = key.path().clone();
+            let has_alias = key.has("alias");
             let alias = key.take_text("alias");
-            if alias.is_none() && !key.has("alias") {
+            if !has_alias {
                 reader.problem(&path, "has no `alias`: overlays name the key by it");
             }
             let file = key.take_text("file").filter(|file| !file.is_empty());
@@ -412,7 +453,7 @@ impl Reader<'_> {
             let interval = peers.take_duration_within("interval", shortest..=longest);
             (file, interval.unwrap_or(DEFAULT_SAVE_INTERVAL))
         })?;
-        let file = place(working_directory, &file?);
+        let file = self.place("peers.file", working_directory, &file?);
         self.check_parent(&file, &path("peers.file"));
         if file.is_dir() {
             self.problem(&path("peers.file"), format!("{} is a directory: name a file", file.display()));

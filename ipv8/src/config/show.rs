@@ -38,13 +38,15 @@ pub(crate) fn rows(config: &Config, document: &Document, dialect: Dialect, overl
     for key in KEYS.iter().filter(|key| !key.name.contains("[]")) {
         rows.push(row(key, config, document, dialect));
     }
-    let (keys, private) = if dialect == Dialect::Reference { ("keys", "bin") } else { ("key", "private") };
-    if let Some(list) = document.root.get(keys) {
-        let own = path("key");
-        flatten(&mut rows, hide(list.clone(), private), &own, &|shown| {
-            let rest = shown.0.iter().skip(1).cloned();
-            let renamed = std::iter::once(Step::Key(keys.to_owned())).chain(rest).collect();
-            document.origin(&KeyPath(renamed))
+    let list = if dialect == Dialect::Reference { "keys" } else { "key" };
+    if let Some(keys) = document.root.get(list) {
+        flatten(&mut rows, own_names(keys.clone()), &path("key"), &|shown| {
+            let steps = std::iter::once(Step::Key(list.to_owned())).chain(shown.0.iter().skip(1).cloned());
+            let steps = steps.map(|step| match step {
+                Step::Key(key) if dialect == Dialect::Reference => Step::Key(reference_name(&key).to_owned()),
+                other => other,
+            });
+            document.origin(&KeyPath(steps.collect()))
         });
     }
     rows.extend(overlays);
@@ -91,14 +93,27 @@ pub(crate) fn default(key: &Key) -> Option<Value> {
     super::toml::read(&text, &places).ok()?.root.get("value").cloned()
 }
 
-/// Puts dots over private keys.
-fn hide(value: Value, private: &str) -> Value {
+/// The names of the reference's dictionary for what keys have.
+const REFERENCE_NAMES: [(&str, &str); 2] = [("curve", "generation"), ("private", "bin")];
+
+fn reference_name(own: &str) -> &str {
+    REFERENCE_NAMES.iter().find(|(name, _)| *name == own).map_or(own, |(_, reference)| reference)
+}
+
+/// Gives what keys have our names, and hides what is secret.
+fn own_names(value: Value) -> Value {
     match value {
-        Value::List(list) => Value::List(list.into_iter().map(|value| hide(value, private)).collect()),
+        Value::List(list) => Value::List(list.into_iter().map(own_names).collect()),
         Value::Table(table) => Value::Table(
             table
                 .into_iter()
-                .map(|(key, value)| if key == private { (key, Value::from("…")) } else { (key, value) })
+                .map(|(key, value)| {
+                    let own = REFERENCE_NAMES.iter().find(|(_, reference)| *reference == key);
+                    match own.map_or(key, |(own, _)| (*own).to_owned()) {
+                        key if key == "private" => (key, Value::from("…")),
+                        key => (key, value),
+                    }
+                })
                 .collect(),
         ),
         other => other,

@@ -11,7 +11,7 @@ use ipv8_crypto::{Curve, PrivateKey};
 use ipv8_discovery::DiscoveryCommunity;
 use ipv8_wire::CommunityId;
 
-use super::prepare::{KeyChoice, Named, Overrides, Prepared};
+use super::prepare::{DEFAULT_TARGET, KeyChoice, Named, Overrides, Prepared};
 
 /// Makes a community of its settings.
 pub(super) type Make<C> = Arc<dyn Fn(&mut Settings) -> Result<C, SettingsError> + Send + Sync>;
@@ -39,7 +39,7 @@ impl<T: ?Sized> Clone for Part<T> {
     }
 }
 
-/// The declaration of one overlay, see the [module](self).
+/// The declaration of one overlay, see the [module](crate::launcher).
 ///
 /// A launcher that says nothing of strategies walks at random until the overlay has 20 peers, and has the community's
 /// [`Community::default_strategies`] beside that; one that says nothing of bootstrappers uses the node's trackers. So does
@@ -159,11 +159,11 @@ impl<C: Community> Launcher<C> {
     /// Looks for peers with the strategy of this name, which is one of the community's
     /// ([`Community::available_strategies`]) or a built-in one ([`ipv8_discovery::strategies`]).
     #[must_use]
-    pub fn named_strategy<K: Into<String>>(
+    pub fn named_strategy(
         mut self,
         name: impl Into<String>,
         target: Target,
-        settings: impl IntoIterator<Item = (K, Value)>,
+        settings: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Self {
         self.strategies.get_or_insert_default().push((Part::Named(Named::new(name, settings)), target));
         self
@@ -186,10 +186,10 @@ impl<C: Community> Launcher<C> {
 
     /// Finds first peers with the bootstrapper of this name ([`ipv8_discovery::bootstrappers`]).
     #[must_use]
-    pub fn named_bootstrapper<K: Into<String>>(
+    pub fn named_bootstrapper(
         mut self,
         name: impl Into<String>,
-        settings: impl IntoIterator<Item = (K, Value)>,
+        settings: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Self {
         self.bootstrappers.get_or_insert_default().push(Part::Named(Named::new(name, settings)));
         self
@@ -275,6 +275,7 @@ impl<C> std::fmt::Debug for Launcher<C> {
 /// A launcher whose community's type is forgotten.
 pub(crate) trait Erased: Send + Sync {
     fn name(&self) -> &str;
+    fn id(&self) -> CommunityId;
     /// What it says itself, by the names of a configuration.
     fn describe(&self) -> Vec<(&'static str, Value)>;
     /// Makes what can be made without a node.
@@ -298,11 +299,10 @@ impl Launchers {
     /// walks at random until it has 20 peers, drops silent peers, and asks for similar ones.
     #[must_use]
     pub fn standard() -> Self {
-        let none: [(&str, Value); 0] = [];
         let discovery = Launcher::of(DiscoveryCommunity::default)
-            .named_strategy("RandomWalk", Target::Peers(20), none.clone())
-            .named_strategy("RandomChurn", Target::Always, none.clone())
-            .named_strategy("PeriodicSimilarity", Target::Always, none);
+            .named_strategy("RandomWalk", Target::Peers(DEFAULT_TARGET), [])
+            .named_strategy("RandomChurn", Target::Always, [])
+            .named_strategy("PeriodicSimilarity", Target::Always, []);
         Self::new().with(discovery)
     }
 

@@ -39,11 +39,8 @@ pub(crate) struct Named {
 }
 
 impl Named {
-    pub(crate) fn new<K: Into<String>>(
-        name: impl Into<String>,
-        settings: impl IntoIterator<Item = (K, Value)>,
-    ) -> Self {
-        let settings = settings.into_iter().map(|(key, value)| (key.into(), value)).collect();
+    pub(crate) fn new(name: impl Into<String>, settings: impl IntoIterator<Item = (&'static str, Value)>) -> Self {
+        let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
         Self { name: name.into(), name_path: KeyPath::default(), settings, settings_path: KeyPath::default() }
     }
 
@@ -97,19 +94,25 @@ pub(crate) struct Loading<'a> {
 /// What is to happen when the node runs. The error names the method and its reason.
 pub(crate) type Start = Box<dyn FnOnce() -> Result<(), (String, String)> + Send>;
 
+/// Loads an overlay, and gives what is left to do when the node runs.
+pub(crate) type Load = Box<dyn FnOnce(Loading<'_>) -> Result<Start, LoadError> + Send>;
+
 /// An overlay that can be loaded.
 pub(crate) struct Prepared {
     pub(crate) name: String,
-    pub(crate) id: CommunityId,
     pub(crate) key: KeyChoice,
     pub(crate) after: Vec<String>,
     pub(crate) conditions: Vec<Condition>,
-    pub(crate) load: Box<dyn FnOnce(Loading<'_>) -> Result<Start, LoadError> + Send>,
+    pub(crate) load: Load,
 }
 
 impl<C: Community> Erased for Launcher<C> {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn id(&self) -> CommunityId {
+        self.id
     }
 
     fn describe(&self) -> Vec<(&'static str, Value)> {
@@ -183,7 +186,7 @@ impl<C: Community> Erased for Launcher<C> {
         });
         Ok(Prepared {
             name: self.name.clone(),
-            id,
+
             key: overrides.key.map_or_else(|| self.key.clone(), KeyChoice::Alias),
             after: self.after.clone(),
             conditions: self.conditions.clone(),

@@ -1,12 +1,18 @@
 //! Strategies and bootstrappers, and what they need.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    any::Any,
+    net::Ipv4Addr,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    time::Duration,
+};
 
 use super::Context;
 use crate::{
     bootstrap::{Bootstrapper, Resolve},
     community::{Community, Erased},
     peer::Peer,
+    schedule::Schedule,
     strategy::{Strategy, StrategyInfo, Target},
     tasks::panic_text,
 };
@@ -51,6 +57,22 @@ impl Context<'_> {
     #[must_use]
     pub fn bootstrappers(&self) -> Vec<&'static str> {
         self.overlay.bootstrappers.iter().map(|bootstrapper| bootstrapper.name()).collect()
+    }
+
+    /// Has [`Bootstrapper::woken`] called after a delay, for bootstrappers that pace what they send.
+    pub fn wake_bootstrappers(&mut self, delay: Duration) {
+        let wake = |_: &mut dyn Any, cx: &mut Context<'_>| {
+            cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.woken(cx));
+        };
+        // Without a name there is nothing that could be taken.
+        let _ = self.schedule_erased(Schedule::once().after(delay), Box::new(wake));
+    }
+
+    /// The addresses at which all machines of our LANs are reached at once, as the driver told; none where there is no such
+    /// thing, over IPv6 for example.
+    #[must_use]
+    pub fn broadcast_addresses(&self) -> &[Ipv4Addr] {
+        &self.state.broadcasts
     }
 
     /// Asks the driver to resolve a host name; the answer comes to [`Bootstrapper::resolved`].

@@ -163,6 +163,13 @@ impl Context<'_> {
         self.state.own.is_ours(ip)
     }
 
+    /// Whether the node has a socket for addresses of this family, as far as the driver told.
+    #[must_use]
+    pub fn can_reach(&self, address: SocketAddr) -> bool {
+        let interfaces = &self.state.own.interfaces;
+        (interfaces.v4.is_none() && interfaces.v6.is_none()) || self.state.own.has_class(address)
+    }
+
     /// The message that is being handled; `None` in tasks, strategies and hooks.
     #[must_use]
     pub fn received(&self) -> Option<&Received<'_>> {
@@ -248,8 +255,8 @@ impl Context<'_> {
         let Some(record) = known else {
             return Some(Peer::new(sender.key.clone(), source));
         };
-        let (peer, new_style) = (record.peer(), record.new_style());
-        if !record.addresses().contains(source) {
+        let (peer, new_style, there) = (record.peer(), record.new_style(), record.addresses().was_at(source));
+        if !there && self.state.hardening.challenge_moves {
             self.challenge(mid, source, new_style);
         }
         peer

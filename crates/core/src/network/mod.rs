@@ -44,7 +44,8 @@ pub struct Limits {
     /// Verified peers of all communities together. One more takes the place of the one that was silent for longest, or
     /// is not added if none was silent for a minute.
     pub peers: usize,
-    /// Addresses that were introduced and not yet found to be a peer's. The oldest makes room.
+    /// Addresses that were introduced and not yet found to be a peer's. The oldest of whoever introduced the most makes
+    /// room ([`Hardening::introducer_share`]).
     pub addresses: usize,
     /// Peers that told their communities but are not verified. The one not heard of for longest makes room.
     pub strangers: usize,
@@ -289,14 +290,15 @@ impl Network {
     /// Notes that the owner of a verified key signed a packet that came from this address: if we know the peer, it is
     /// there now, unless moves have to be proven ([`Hardening::challenge_moves`]).
     pub(crate) fn seen_at(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
-        if self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
+        let claimed = self.peers.get(mid)?.addresses.contains(address);
+        if claimed || self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
     }
 
     /// Notes that a peer is at this address: it answered a question that was sent there.
     pub(crate) fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
         let crowded = self.is_crowded(address);
         let record = self.peers.get_mut(mid)?;
-        if !record.addresses.contains(address) && !crowded {
+        if !record.addresses.was_at(address) && !crowded {
             let before = record.addresses;
             record.addresses.set(address);
             self.reindex(mid, before);
@@ -477,6 +479,7 @@ impl Network {
     fn unindex(&mut self, mid: &Mid, addresses: &Addresses) {
         for address in addresses.seen() {
             remove_from(&mut self.by_address, address, mid);
+            // Empty where they are not limited.
             if let Some(there) = self.hosts.get_mut(&host(address.ip())) {
                 *there = there.saturating_sub(1);
                 if *there == 0 {
@@ -497,7 +500,9 @@ impl Network {
         self.unindex(mid, &before);
         for address in now.seen() {
             add_to(&mut self.by_address, address, *mid);
-            *self.hosts.entry(host(address.ip())).or_default() += 1;
+            if self.rules.peers_per_host.is_some() {
+                *self.hosts.entry(host(address.ip())).or_default() += 1;
+            }
         }
         if let Some(lan) = now.lan {
             add_to(&mut self.by_claim, lan.into(), *mid);

@@ -45,6 +45,12 @@ impl Addresses {
         [self.v4.map(SocketAddr::V4), self.v6.map(SocketAddr::V6)].into_iter().flatten()
     }
 
+    /// Whether the peer was seen at `address`.
+    #[must_use]
+    pub fn was_at(&self, address: SocketAddr) -> bool {
+        self.seen().any(|own| own == address)
+    }
+
     /// All of them: IPv4, LAN, IPv6.
     pub fn iter(&self) -> impl Iterator<Item = SocketAddr> + use<> {
         [self.v4.map(SocketAddr::V4), self.lan.map(SocketAddr::V4), self.v6.map(SocketAddr::V6)].into_iter().flatten()

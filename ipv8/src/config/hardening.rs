@@ -1,0 +1,80 @@
+//! How much the node trusts what it is told.
+
+use ipv8_core::{
+    Hardening,
+    hardening::{Unsolicited, WanEstimate},
+    settings::{Settings, Value},
+};
+use ipv8_crypto::Curve;
+
+/// What votes on our address are for: more of them than this never come together.
+const MOST_VOTES: usize = 64;
+
+/// The largest limit of each kind that makes sense.
+const MOST: usize = 1_000_000;
+
+/// Reads the table `hardening`: a ready one, with what is changed in it.
+pub(crate) fn read(values: &mut Settings) -> Hardening {
+    let read = values.take_table("hardening", |values| {
+        let preset = values.take_choice("preset", &Hardening::NAMES).and_then(Hardening::named);
+        let mut hardening = preset.unwrap_or_default();
+        match values.take_choice("unsolicited", &["trust", "distrust", "drop"]) {
+            Some("trust") => hardening.unsolicited = Unsolicited::Trust,
+            Some("distrust") => hardening.unsolicited = Unsolicited::Distrust,
+            Some(_) => hardening.unsolicited = Unsolicited::Drop,
+            None => {}
+        }
+        if let Some(wan) = wan(values) {
+            hardening.wan = wan;
+        }
+        if let Some(challenge) = values.take_bool("challenge_moves") {
+            hardening.challenge_moves = challenge;
+        }
+        if let Some(curves) = values.take_each("curves", curve) {
+            hardening.curves = Some(curves).filter(|curves| !curves.is_empty());
+        }
+        let limits = [
+            ("introducer_share", &mut hardening.introducer_share),
+            ("addresses_per_network", &mut hardening.addresses_per_network),
+            ("peers_per_host", &mut hardening.peers_per_host),
+            ("unanswered_walks", &mut hardening.unanswered_walks),
+        ];
+        for (key, limit) in limits {
+            if let Some(number) = values.take_usize_within(key, 0..=MOST) {
+                *limit = Some(number).filter(|number| *number > 0);
+            }
+        }
+        hardening
+    });
+    read.unwrap_or_default()
+}
+
+/// Who is believed about our own address: anybody, who was asked, or so many of those.
+fn wan(values: &mut Settings) -> Option<WanEstimate> {
+    match values.take("wan")? {
+        Value::Text(text) if text == "anybody" => Some(WanEstimate::Anybody),
+        Value::Text(text) if text == "asked" => Some(WanEstimate::Asked),
+        Value::Integer(votes) if usize::try_from(votes).is_ok_and(|votes| (1..=MOST_VOTES).contains(&votes)) => {
+            usize::try_from(votes).ok().map(WanEstimate::Quorum)
+        }
+        other => {
+            let not = match other {
+                Value::Integer(number) => number.to_string(),
+                Value::Text(text) => format!("`{text}`"),
+                other => other.kind().to_owned(),
+            };
+            let what =
+                format!("must be \"anybody\", \"asked\", or a number of votes from 1 to {MOST_VOTES}, not {not}");
+            values.problem("wan", what);
+            None
+        }
+    }
+}
+
+fn curve(value: &Value) -> Result<Curve, String> {
+    let names = Curve::ALL.map(Curve::name).join(", ");
+    match value {
+        Value::Text(text) => text.parse().map_err(|_| format!("must be one of {names}, not `{text}`")),
+        other => Err(format!("must be one of {names}, not {}", other.kind())),
+    }
+}
