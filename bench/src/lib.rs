@@ -5,8 +5,10 @@
 //!
 //! - `loadgen echo` loads one echo node, ours (`examples/echo.rs`) or the reference's (`interop/peers/echo.py`).
 //! - `echo_rounds` loads both in turn and compares: `cargo xtask bench echo`.
-//! - `benches/node.rs` measures turns of a node without sockets: `cargo bench -p ipv8-bench --bench node`. It alone is
-//!   built with the crates it measures.
+//! - `many_nodes` runs many nodes in one process, ours (`examples/many.rs`) and the reference's
+//!   (`interop/peers/many.py`), and compares: `cargo xtask bench nodes`.
+//! - `benches/node.rs` measures turns of a node without sockets: `cargo bench -p ipv8-bench --bench node`. It and
+//!   `examples/many.rs` alone are built with the crates they measure.
 #![allow(clippy::disallowed_methods, reason = "a load generator measures real time")]
 
 mod cpu;

@@ -11,20 +11,15 @@ use ipv8_core::{
     Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
     strategy::DEFAULT_TICK,
 };
-use ipv8_crypto::{
-    Curve, PrivateKey,
-    keyfile::{self, KeyFileError},
-};
+use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
 use ipv8_discovery::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
 use ipv8_net::{BindError, Endpoint, Listen};
 use ipv8_wire::Address;
-use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
-    launcher::{
-        DEFAULT_TARGET, Erased, Item, KeyChoice, Launcher, Launchers, Loading, OrderError, Overrides, Prepared, Start,
-        order,
-    },
+    keys::{KeySource, Keys},
+    launcher::{DEFAULT_TARGET, KeyChoice, Launcher, Launchers, Loading, OrderError, Prepared, Start},
+    load::{Planned, in_order, load_all, plan, run_all, with_keys},
     peer_file::{PeerFile, PeerFileError},
     service::Service,
 };
@@ -89,43 +84,6 @@ pub enum StartError {
     #[error(transparent)]
     Peers(#[from] PeerFileError),
 }
-
-/// Where a key comes from.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum KeySource {
-    /// Drawn at each start.
-    Fresh(Curve),
-    /// This one.
-    Given(PrivateKey),
-    /// In a file, in the reference's own format; drawn and saved if there is no file.
-    File(PathBuf, Curve),
-    /// In a file that must be there.
-    Existing(PathBuf),
-    /// In a file; if there is none, this key, which is then saved (the reference's `bin` with a `file`).
-    FileOr(PathBuf, PrivateKey),
-}
-
-impl KeySource {
-    fn load(self) -> Result<PrivateKey, StartError> {
-        Ok(match self {
-            Self::Given(key) => key,
-            Self::Fresh(curve) => PrivateKey::generate(curve, &mut system_rng()?)?,
-            Self::File(path, curve) => keyfile::load_or_generate(path, curve, &mut system_rng()?)?,
-            Self::Existing(path) => keyfile::load(path)?,
-            Self::FileOr(path, key) => match keyfile::load(&path) {
-                Err(KeyFileError::NotFound(_)) => {
-                    keyfile::save(&path, &key, false)?;
-                    key
-                }
-                loaded => loaded?,
-            },
-        })
-    }
-}
-
-/// An overlay as it waits to be loaded. A problem is kept until the start, so that saying more stays a chain of calls.
-type Planned = Result<Prepared, (String, SettingsError)>;
 
 /// Says what a node is made of, and starts it.
 ///
@@ -340,14 +298,10 @@ impl Builder {
             None => DEFAULT_TRACKERS.iter().map(|tracker| parse(tracker)).collect::<Result<Vec<_>, _>>()?,
             Some(own) => own.iter().map(|tracker| parse(tracker)).collect::<Result<Vec<_>, _>>()?,
         });
-        let overlays = in_order(self.overlays)?;
-        let mut keys = Keys { sources: self.keys, loaded: IndexMap::new() };
+        let mut keys = Keys::new(self.keys);
         let key = self.key.load()?;
         // All keys before the sockets are opened: what is wrong with them is found without doing anything.
-        let overlays = overlays
-            .into_iter()
-            .map(|overlay| Ok((keys.choose(&overlay)?, overlay)))
-            .collect::<Result<Vec<_>, StartError>>()?;
+        let overlays = with_keys(in_order(self.overlays)?, &mut keys)?;
         let mut listen = self.listen;
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
@@ -355,18 +309,12 @@ impl Builder {
         let (tick, hardening) = (self.tick, self.hardening);
         let endpoint =
             Endpoint::bind_with(&listen, |seed| NodeConfig { tick, hardening, ..NodeConfig::new(key, seed) })?;
-        let mut starts = Vec::with_capacity(overlays.len());
-        for (key, overlay) in overlays {
-            let loading = Loading { node: endpoint.node(), key, trackers: &trackers, max_peers: self.max_peers };
-            starts.push((overlay.name, (overlay.load)(loading)?));
-        }
+        let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
         if let Some((file, _)) = &self.peer_file {
             file.load(endpoint.node())?;
         }
         let service = Service::new(endpoint.run(), self.peer_file);
-        for (launcher, start) in starts {
-            start().map_err(|(method, reason)| StartError::Method { launcher, method, reason })?;
-        }
+        run_all(starts)?;
         Ok(service)
     }
 }
@@ -381,65 +329,6 @@ impl std::fmt::Debug for Builder {
     }
 }
 
-fn plan(launcher: &dyn Erased) -> Planned {
-    launcher.prepare(Overrides::default()).map_err(|error| (launcher.name().to_owned(), error))
-}
-
-/// Those overlays whose conditions hold, in the order in which they are to be loaded.
-fn in_order(overlays: Vec<Planned>) -> Result<Vec<Prepared>, StartError> {
-    let overlays = overlays
-        .into_iter()
-        .map(|planned| planned.map_err(|(launcher, source)| StartError::Settings { launcher, source }))
-        .collect::<Result<Vec<_>, _>>()?;
-    let items: Vec<_> = overlays
-        .iter()
-        .map(|overlay| {
-            let launched = overlay.conditions.iter().all(|condition| condition());
-            if !launched {
-                tracing::info!(launcher = overlay.name, "not launched: its condition does not hold");
-            }
-            Item { name: &overlay.name, after: &overlay.after, launched }
-        })
-        .collect();
-    let order = order(&items)?;
-    let mut overlays: Vec<_> = overlays.into_iter().map(Some).collect();
-    Ok(order.into_iter().filter_map(|index| overlays.get_mut(index)?.take()).collect())
-}
-
-/// Keys by alias, each read or made once.
-struct Keys {
-    sources: IndexMap<String, KeySource>,
-    loaded: IndexMap<String, PrivateKey>,
-}
-
-impl Keys {
-    /// The key that an overlay wants, if it is not the node's.
-    fn choose(&mut self, overlay: &Prepared) -> Result<Option<PrivateKey>, StartError> {
-        let alias = match &overlay.key {
-            KeyChoice::Node => return Ok(None),
-            KeyChoice::Given(key) => return Ok(Some(key.clone())),
-            KeyChoice::Fresh(curve) => return KeySource::Fresh(*curve).load().map(Some),
-            KeyChoice::Alias(alias) => alias,
-        };
-        if let Some(key) = self.loaded.get(alias) {
-            return Ok(Some(key.clone()));
-        }
-        let Some(source) = self.sources.get(alias) else {
-            let (launcher, alias) = (overlay.name.clone(), alias.clone());
-            return Err(StartError::UnknownKey { launcher, alias });
-        };
-        let key = source.clone().load()?;
-        self.loaded.insert(alias.clone(), key.clone());
-        Ok(Some(key))
-    }
-}
-
 fn parse(tracker: &str) -> Result<Address, StartError> {
     tracker.parse().map_err(|_| StartError::Bootstrap(tracker.to_owned()))
-}
-
-fn system_rng() -> Result<StdRng, StartError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| StartError::Randomness(error.to_string()))?;
-    Ok(StdRng::from_seed(seed))
 }

@@ -12,7 +12,9 @@
 
 mod builder;
 pub mod config;
+mod keys;
 pub mod launcher;
+mod load;
 mod peer_file;
 mod service;
 
@@ -36,8 +38,9 @@ pub use ipv8_net as net;
 pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
 
 pub use self::{
-    builder::{Builder, DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, KeySource, StartError, builder},
+    builder::{Builder, DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, StartError, builder},
     config::Config,
+    keys::KeySource,
     launcher::{Launcher, Launchers},
     peer_file::{LoadedPeers, PeerFile, PeerFileError},
     service::Service,

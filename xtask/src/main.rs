@@ -37,6 +37,7 @@ Usage: cargo xtask COMMAND
   boundaries                  which crate may depend on which, and how long a file may be
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
+  bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py
   ci                          lint, test and fuzz: what has to pass before a merge
 

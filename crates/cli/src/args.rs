@@ -197,6 +197,9 @@ pub(crate) struct TrackerOptions {
     /// Where to list the peers over HTTP, at /services; nowhere without it
     #[arg(long, value_name = "IP:PORT", value_parser = socket_address)]
     pub(crate) api: Option<SocketAddr>,
+    /// Spend at most 20 ms of each second on the signatures of one host, and drop what is too much before any cryptography
+    #[arg(long)]
+    pub(crate) hardened: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

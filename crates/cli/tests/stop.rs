@@ -42,6 +42,19 @@ fn a_tracker_stops() {
 }
 
 #[test]
+fn a_tracker_tells_what_it_counted_and_goes_on() {
+    let (mut child, mut stdout, _) = start(&["tracker", "--listen", "127.0.0.1:0", "--json"]);
+    for _ in 0..2 {
+        assert!(Command::new("kill").args(["-USR1", &child.id().to_string()]).status().unwrap().success());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let statistics: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&statistics["event"], &statistics["peers"]), (&"statistics".into(), &0.into()));
+    }
+    assert_eq!(stop(&mut child, "-TERM"), Some(0));
+}
+
+#[test]
 fn a_demo_stops_with_a_summary() {
     let (mut child, mut stdout, line) = start(&["demo", "--seconds", "60", "--json"]);
     assert!(line.contains("\"tracker\""), "{line}");

@@ -1,7 +1,12 @@
 //! A tracker lists its peers over HTTP as the reference does, of both families.
 // Keys on the binary curves are among those of the golden packets.
 #![cfg(any(feature = "vendored", feature = "system"))]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "helpers may fail a test, and wait")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "helpers may fail a test, and wait"
+)]
 
 mod common;
 

@@ -79,7 +79,7 @@ impl Asked {
         let Some(question) = self.open.get(&identifier).filter(|question| question.at + WINDOW >= now) else {
             return Answer::None;
         };
-        let answer = if question.to == source {
+        let answer = if is_same_place(question.to, source) {
             Answer::Here
         } else if question.of == Some(by) {
             Answer::OfPeer
@@ -110,6 +110,11 @@ impl Asked {
     }
 }
 
+/// Whether two addresses are the same one; the system adds a scope to those of links in IPv6, which no message carries.
+fn is_same_place(a: SocketAddr, b: SocketAddr) -> bool {
+    a.ip() == b.ip() && a.port() == b.port()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +138,13 @@ mod tests {
         assert_eq!(asked.answer(7, address(2), PEER, seconds(1)), Answer::Elsewhere);
         assert_eq!(asked.answer(7, address(1), PEER, seconds(1)), Answer::Here);
         assert_eq!(asked.answer(7, address(1), PEER, seconds(1)), Answer::None);
+    }
+
+    #[test]
+    fn the_scope_of_an_address_makes_no_difference() {
+        let mut asked = Asked::default();
+        asked.ask(7, "[fe80::1]:8090".parse().unwrap(), None, seconds(0));
+        assert_eq!(asked.answer(7, "[fe80::1%2]:8090".parse().unwrap(), PEER, seconds(1)), Answer::Here);
     }
 
     #[test]

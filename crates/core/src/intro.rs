@@ -518,6 +518,19 @@ impl Context<'_> {
         }
     }
 
+    /// Lets all bootstrappers that are initialized keep contact with their sources: one that knows trackers asks a random
+    /// one of them. False if there is none. Unlike [`Context::bootstrap`], the caller limits how often.
+    pub fn keep_alive(&mut self) -> bool {
+        let mut any = false;
+        self.with_bootstrappers(|bootstrapper, cx| {
+            if bootstrapper.is_initialized() {
+                any = true;
+                bootstrapper.keep_alive(cx);
+            }
+        });
+        any
+    }
+
     /// Asks all bootstrappers for first peers.
     pub fn bootstrap(&mut self) {
         self.with_bootstrappers(|bootstrapper, cx| bootstrapper.bootstrap(cx));

@@ -13,6 +13,7 @@
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`], [`beacon`] | how peers are looked for |
+//! | [`hardening`], `asked`, `votes`, `limits`, `admission` | what is believed, and what is done for strangers |
 //! | [`catalog`], [`settings`] | both by name, from a configuration |
 //! | [`stats`] | what is counted, for each overlay and message |
 

@@ -3,12 +3,15 @@
 //! `cargo run --release -p ipv8-discovery --example tracker_load -- [PEERS] [COMMUNITIES]`: by default 100,000 peers in 1,000
 //! communities. Each peer has a key and an IPv4 address of its own. There are no sockets; signatures are made and checked.
 //! For the parts apart from signatures, add `trust`: none is checked, and one is made for each answer.
+//!
+//! With `IP:PORT` as the last argument, the requests go to the tracker that listens there instead, one after the other:
+//! start it with `--max-peers` and `--max-peers-of-community` as large as it takes.
 #![allow(clippy::disallowed_methods, reason = "it measures real time")]
 #![allow(clippy::print_stdout, reason = "it prints what it measured")]
 
 use std::{
     error::Error,
-    net::{Ipv4Addr, SocketAddr, SocketAddrV4},
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket},
     time::{Duration, Instant},
 };
 
@@ -104,6 +107,26 @@ impl Load {
         Ok((address(peer).into(), packet))
     }
 
+    /// Sends the requests of all peers to a tracker, each after the answer to the one before; returns how many had none.
+    fn send_to(&self, tracker: SocketAddr, peers: u32) -> Result<u32, Box<dyn Error>> {
+        let socket = UdpSocket::bind(if tracker.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" })?;
+        socket.set_read_timeout(Some(Duration::from_millis(500)))?;
+        let mut lost = 0;
+        for peer in 0..peers {
+            let (_, packet) = self.request(peer)?;
+            socket.send_to(&packet, tracker)?;
+            let mut buffer = [0; 2_000];
+            // Requests to open a NAT for others come here, too.
+            while let Ok(size) = socket.recv(&mut buffer) {
+                if buffer.get(22) == Some(&245) && size > 22 {
+                    break;
+                }
+            }
+            lost += u32::from(buffer.get(22) != Some(&245));
+        }
+        Ok(lost)
+    }
+
     fn hand_in(&mut self, packets: &[(SocketAddr, Vec<u8>)]) {
         self.node.handle(self.now, packets.iter().map(|(source, bytes)| (*source, bytes.as_slice())));
         self.sent.clear();
@@ -145,11 +168,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let trust = arguments.iter().any(|argument| argument == "trust");
     arguments.retain(|argument| argument != "trust");
+    let tracker = arguments.last().and_then(|last| last.parse::<SocketAddr>().ok());
+    arguments.retain(|argument| !argument.contains(':'));
     let mut numbers = arguments.iter().map(|argument| argument.parse::<u32>());
     let peers = numbers.next().unwrap_or(Ok(100_000))?;
     let communities = numbers.next().unwrap_or(Ok(1_000))?;
 
     let mut load = Load::new(peers, communities, trust)?;
+    if let Some(tracker) = tracker {
+        let begin = Instant::now();
+        let lost = load.send_to(tracker, peers)?;
+        println!("{peers} requests to {tracker} in {:.1?}, {lost} without answer", begin.elapsed());
+        return Ok(());
+    }
     // What the node takes before the table does: its cache of keys, for one.
     for peer in 0..5_000 {
         let packet = load.request(u32::MAX / 2 + peer)?;

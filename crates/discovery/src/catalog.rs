@@ -9,7 +9,7 @@ use ipv8_core::{Bootstrapper, BootstrapperCatalog, Settings, SettingsError, Stra
 use ipv8_wire::Address;
 
 use crate::{
-    DEFAULT_TRACKERS, EdgeWalk, PeriodicSimilarity, RandomChurn, RandomWalk, TrackerBootstrapper,
+    DEFAULT_TRACKERS, EdgeWalk, PeriodicSimilarity, RandomChurn, RandomWalk, SteeredWalk, TrackerBootstrapper,
     UdpBroadcastBootstrapper,
 };
 
@@ -31,6 +31,12 @@ pub fn strategies() -> StrategyCatalog {
             "Walks to random addresses that peers introduced, and asks random peers for more.",
             RANDOM_WALK,
             |settings| Ok(Box::new(random_walk(settings))),
+        )
+        .with(
+            "SteeredWalk",
+            "Walks as RandomWalk does, by rules that find peers sooner with fewer packets.",
+            STEERED_WALK,
+            |settings| Ok(Box::new(steered_walk(settings))),
         )
         .with(
             "EdgeWalk",
@@ -62,6 +68,23 @@ fn random_walk(settings: &mut Settings) -> RandomWalk {
     }
     if let Some(window) = settings.take_usize("window_size") {
         // The reference's 0 is no window at all.
+        walk = walk.window(if window == 0 { usize::MAX } else { window });
+    }
+    if let Some(chance) = settings.take_integer_within("reset_chance", 0..=255) {
+        walk = walk.reset_chance(u8::try_from(chance).unwrap_or(u8::MAX));
+    }
+    if let Some(pause) = settings.take_duration("target_interval") {
+        walk = walk.pause(pause);
+    }
+    walk
+}
+
+fn steered_walk(settings: &mut Settings) -> SteeredWalk {
+    let mut walk = SteeredWalk::default();
+    if let Some(timeout) = settings.take_duration("timeout") {
+        walk = walk.timeout(timeout);
+    }
+    if let Some(window) = settings.take_usize("window_size") {
         walk = walk.window(if window == 0 { usize::MAX } else { window });
     }
     if let Some(chance) = settings.take_integer_within("reset_chance", 0..=255) {
@@ -111,6 +134,13 @@ const RANDOM_WALK: &[Key] = &[
     Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up."),
     Key::new("window_size", "5", "How many steps may be unanswered at once; 0 for as many as there are."),
     Key::new("reset_chance", "50", "How often, in 256 steps, a peer is asked although there are addresses to walk to."),
+    Key::new("target_interval", "0", "The shortest time between steps in seconds, where the node's tick is too fast."),
+];
+
+const STEERED_WALK: &[Key] = &[
+    Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up."),
+    Key::new("window_size", "5", "How many walks may be unanswered at once; 0 for as many as there are."),
+    Key::new("reset_chance", "25", "How often, in 256 steps, a peer is asked although there are addresses to walk to."),
     Key::new("target_interval", "0", "The shortest time between steps in seconds, where the node's tick is too fast."),
 ];
 

@@ -3,6 +3,7 @@
 //! | item | what it does |
 //! |---|---|
 //! | [`RandomWalk`] | walks to introduced addresses and asks for introductions |
+//! | [`SteeredWalk`] | the same by better rules, as an option |
 //! | [`EdgeWalk`] | walks from peer to peer, depth first |
 //! | [`RandomChurn`] | drops peers that are gone |
 //! | [`PeriodicSimilarity`] | tells peers our communities now and then |
@@ -20,6 +21,7 @@ mod edge;
 pub mod messages;
 mod overlay;
 mod similarity;
+mod steered_walk;
 mod tracker;
 mod walk;
 
@@ -33,6 +35,7 @@ pub use self::{
     edge::EdgeWalk,
     overlay::{DISCOVERY_COMMUNITY, DiscoveryCommunity},
     similarity::PeriodicSimilarity,
+    steered_walk::SteeredWalk,
     tracker::{Listed, Tracker, TrackerLimits},
     walk::RandomWalk,
 };

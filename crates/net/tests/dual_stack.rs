@@ -2,6 +2,7 @@
 //! one of both.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 #![allow(clippy::disallowed_methods, reason = "real sockets take real time")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::{
     net::{SocketAddr, UdpSocket},
@@ -105,6 +106,7 @@ impl Member {
 }
 
 /// Whether the machine has IPv6 at all; says so if not.
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn has_v6(test: &str) -> bool {
     let has = UdpSocket::bind("[::1]:0").is_ok();
     if !has {

@@ -59,7 +59,8 @@ pub trait Fabric {
     ///
     /// # Errors
     /// Why it is lost after all.
-    fn arrive(&mut self, delivery: &Delivery, hosts: &Hosts) -> Result<NodeId, Loss> {
+    fn arrive(&mut self, delivery: &Delivery, bytes: &[u8], hosts: &Hosts) -> Result<NodeId, Loss> {
+        let _ = bytes;
         hosts.at(delivery.to).ok_or(Loss::NoHost)
     }
 }

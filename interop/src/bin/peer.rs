@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
+use ipv8::core::Hardening;
 use ipv8::discovery::{DiscoveryCommunity, PeriodicSimilarity, RandomChurn};
 use ipv8::{
     Address, Builder, Community, CommunityId, Context, Curve, Message, Mid, OverlayConfig, Peer, PrivateKey,
@@ -64,6 +65,9 @@ struct Flags {
     /// Write those of all peers to this file in the end
     #[arg(long, value_name = "FILE")]
     save_snapshot: Option<PathBuf>,
+    /// Whom to believe: reference, compatible or hardened
+    #[arg(long, value_name = "NAME", default_value = "compatible", value_parser = hardening)]
+    hardening: Hardening,
     /// End after this long
     #[arg(long, value_name = "S", default_value_t = 120.0)]
     seconds: f64,
@@ -88,7 +92,11 @@ impl Flags {
             .id(self.community)
             .strategy(RandomWalk::default(), Target::Peers(self.target))
             .bootstrapper(bootstrapper.clone());
-        let mut builder = ipv8::builder().no_default_bootstrap().fresh_key(self.curve).overlay(overlay);
+        let mut builder = ipv8::builder()
+            .no_default_bootstrap()
+            .fresh_key(self.curve)
+            .hardening(self.hardening.clone())
+            .overlay(overlay);
         if self.discovery {
             let [ping, inactive, drop] = self.churn.as_slice() else {
                 anyhow::bail!("--churn takes three numbers");
@@ -121,6 +129,10 @@ fn fresh_rng() -> anyhow::Result<StdRng> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed)?;
     Ok(StdRng::from_seed(seed))
+}
+
+fn hardening(name: &str) -> Result<Hardening, String> {
+    Hardening::named(name).ok_or_else(|| format!("use one of {}", Hardening::NAMES.join(", ")))
 }
 
 fn seconds(number: f64) -> anyhow::Result<Duration> {

@@ -25,7 +25,8 @@ impl Node {
     /// Waits until a program says who it is.
     pub(crate) fn of(mut process: Process) -> Self {
         let event = process.wait_for("its started event", START, |event| event["event"] == "started").unwrap();
-        let listen = &event["listen"];
+        // A tracker of ours has its first address there, and all of them beside it.
+        let listen = event.get("addresses").unwrap_or(&event["listen"]);
         let all = listen.as_array().map_or(std::slice::from_ref(listen), Vec::as_slice);
         let listen = all.iter().map(|address| address.as_str().unwrap().parse().unwrap()).collect();
         Self { process, mid: event["mid"].as_str().unwrap().to_owned(), listen }
@@ -34,16 +35,20 @@ impl Node {
     pub(crate) fn contact(&self) -> String {
         self.listen.first().unwrap().to_string()
     }
+
+    pub(crate) fn contacts(&self) -> Vec<String> {
+        self.listen.iter().map(ToString::to_string).collect()
+    }
 }
 
 pub(crate) fn programs() -> Option<Programs> {
     Programs::find(env!("CARGO_BIN_EXE_test-peer"))
 }
 
-/// A tracker at this address. `None`, after a visible `skipped:` line, where ours is not built.
-pub(crate) fn tracker(programs: &Programs, side: Side, listen: &str) -> Option<Node> {
+/// A tracker at these addresses. `None`, after a visible `skipped:` line, where ours is not built.
+pub(crate) fn tracker(programs: &Programs, side: Side, listen: &[&str]) -> Option<Node> {
     let mut command = programs.tracker(side)?;
-    command.args(["--listen", listen]);
+    command.args(listen.iter().flat_map(|address| ["--listen", address]));
     Some(Node::of(Process::spawn(&format!("{side:?} tracker"), command).unwrap()))
 }
 

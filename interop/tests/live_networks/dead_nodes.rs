@@ -62,7 +62,7 @@ fn killed(programs: &Programs, tracker: &str, test: &str, churn: [f64; 3]) {
 fn vanish_within_the_churn_times() {
     let Some(programs) = programs() else { return };
     // One each, since all DiscoveryCommunities are one.
-    let trackers = [(); 2].map(|()| tracker(&programs, Side::Ours, V4[0]));
+    let trackers = [(); 2].map(|()| tracker(&programs, Side::Ours, &V4));
     let [Some(one), Some(other)] = &trackers else { return };
     let (one, other) = (one.contact(), other.contact());
     thread::scope(|scope| {

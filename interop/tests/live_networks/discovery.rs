@@ -10,7 +10,7 @@ const DISCOVERY: &str = "7e313685c1912a141279f8248fc8db5899c5df5a";
 #[test]
 fn both_sides_learn_the_communities_of_all_keys_and_measure_pings() {
     let Some(programs) = programs() else { return };
-    let Some(tracker) = tracker(&programs, Side::Theirs, V4[0]) else { return };
+    let Some(tracker) = tracker(&programs, Side::Theirs, &V4) else { return };
     let mut nodes = [Side::Ours, Side::Theirs].map(|side| {
         let idle = community(&format!("idle of {side:?}"));
         let flags = ["--bootstrap", &tracker.contact(), "--discovery", "--idle", &idle];

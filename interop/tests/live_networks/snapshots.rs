@@ -25,7 +25,7 @@ impl Drop for Scratch {
 #[test]
 fn each_side_starts_from_the_others_snapshot() {
     let Some(programs) = programs() else { return };
-    let Some(tracker) = tracker(&programs, Side::Ours, V4[0]) else { return };
+    let Some(tracker) = tracker(&programs, Side::Ours, &V4) else { return };
     let contact = tracker.contact();
     let files =
         SIDES.map(|side| Scratch(env::temp_dir().join(format!("ipv8-interop-{}-{side:?}.snapshot", process::id()))));

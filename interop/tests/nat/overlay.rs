@@ -8,8 +8,8 @@ use ipv8_interop::{Internet, Nat, PORT, Process, ProcessError, Side};
 
 use crate::world::{Trackers, World, ready};
 
-/// How long they have. The reference is watched for as long, but may take longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long they have. Most need twenty seconds; the reference is watched for as long, but may take longer.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The overlays, with two peers behind a router of each kind: who they are, and who the tracker is.
 const OVERLAYS: [(&str, [Side; 2], Side); 3] = [

@@ -57,7 +57,8 @@ pub use self::{
     template::{default_file, reference},
 };
 use crate::{
-    builder::{Builder, KeySource, builder},
+    builder::{Builder, builder},
+    keys::KeySource,
     launcher::Prepared,
 };
 

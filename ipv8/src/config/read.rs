@@ -27,7 +27,8 @@ use super::{
     show,
 };
 use crate::{
-    builder::{DEFAULT_PORT, DEFAULT_SAVE_INTERVAL, KeySource},
+    builder::{DEFAULT_PORT, DEFAULT_SAVE_INTERVAL},
+    keys::KeySource,
     launcher::Launchers,
 };
 

@@ -30,7 +30,8 @@
 //! ```
 //!
 //! `ipv8::builder().launchers(&launchers)` then loads them all, and [`Layers::read`](crate::config::Layers::read) lets a
-//! configuration file choose and adjust them by these names.
+//! configuration file choose and adjust them by these names. [`Launchers::load`] loads them into a node that is there already,
+//! a simulated one for instance.
 //!
 //! # The reference's decorators
 //!

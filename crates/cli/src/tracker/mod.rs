@@ -2,11 +2,13 @@
 
 mod api;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ipv8::net::{BindError, Endpoint, Listen};
-use ipv8_core::{Handle, OverlayConfig};
+use ipv8_core::hardening::{Admission, Rate};
+use ipv8_core::{DropReason, Handle, Hardening, NodeConfig, OverlayConfig};
 use ipv8_crypto::{Curve, Mid, PrivateKey, keyfile};
 use ipv8_discovery::{Tracker, TrackerLimits};
 use serde::Serialize;
@@ -16,7 +18,7 @@ use crate::args::TrackerOptions;
 use crate::failure::Failure;
 use crate::key::system_rng;
 use crate::output;
-use crate::runtime::{self, Stop};
+use crate::runtime::{self, Asked, Signals};
 
 /// Where a tracker listens unless told otherwise, or at the next free port: as the reference's.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8_090);
@@ -33,12 +35,13 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
         listen.push(Listen::or_next(DEFAULT_LISTEN));
     }
     runtime::block_on(async {
-        let mut stop = Stop::new()?;
+        let mut signals = Signals::new()?;
         let api = match options.api {
             Some(address) => Some(Api::bind(address).await?),
             None => None,
         };
-        let tracker = start_with(&listen, key, options.limits.into())?;
+        let hardening = if options.hardened { hardened() } else { Hardening::default() };
+        let tracker = start_with(&listen, key, options.limits.into(), hardening)?;
         let result = tracker.print_started(api.as_ref(), options.json);
         if result.is_ok() {
             let serve = async {
@@ -47,9 +50,15 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
                     None => std::future::pending().await,
                 }
             };
-            tokio::select! {
-                () = stop.requested() => {}
-                () = serve => {}
+            let mut serve = std::pin::pin!(serve);
+            loop {
+                tokio::select! {
+                    asked = signals.next() => match asked {
+                        Asked::Stop => break,
+                        Asked::Statistics => tracker.print_statistics(options.json)?,
+                    },
+                    () = &mut serve => break,
+                }
             }
         }
         runtime::goodbye(tracker.stop()).await;
@@ -66,11 +75,29 @@ pub(crate) struct Running {
 
 /// Starts a tracker with default limits in the current runtime.
 pub(crate) fn start(listen: Listen, key: PrivateKey) -> Result<Running, Failure> {
-    start_with(&[listen], key, TrackerLimits::default())
+    start_with(&[listen], key, TrackerLimits::default(), Hardening::default())
 }
 
-fn start_with(listen: &[Listen], key: PrivateKey, limits: TrackerLimits) -> Result<Running, Failure> {
-    let endpoint = Endpoint::bind(listen, key).map_err(|error| match error {
+/// Admission for a tracker, to which everybody is a stranger. A host may have 20 milliseconds of each second for its
+/// signatures: 600 with keys of today, some 10 with the slowest ones. All hosts together may have 800, so that there is time
+/// left to answer.
+fn hardened() -> Hardening {
+    let admission = Admission {
+        per_stranger: Rate::new(100_000, 20_000),
+        strangers: Rate::new(1_000_000, 800_000),
+        per_peer: Rate::new(100_000, 20_000),
+    };
+    Hardening { admission: Some(admission), ..Hardening::hardened() }
+}
+
+fn start_with(
+    listen: &[Listen],
+    key: PrivateKey,
+    limits: TrackerLimits,
+    hardening: Hardening,
+) -> Result<Running, Failure> {
+    let config = |seed| NodeConfig { hardening, ..NodeConfig::new(key, seed) };
+    let endpoint = Endpoint::bind_with(listen, config).map_err(|error| match error {
         BindError::SameFamily { .. } => Failure::Usage(format!("--listen: {error}")),
         error => Failure::failed(error),
     })?;
@@ -90,6 +117,20 @@ struct Started {
     mid: String,
 }
 
+/// What was counted so far; `peers` and `communities` are those of the moment.
+#[derive(Serialize)]
+struct Statistics {
+    event: &'static str,
+    peers: usize,
+    communities: usize,
+    received: u64,
+    received_bytes: u64,
+    delivered: u64,
+    sent: u64,
+    sent_bytes: u64,
+    dropped: BTreeMap<&'static str, u64>,
+}
+
 impl Running {
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
@@ -102,6 +143,33 @@ impl Running {
 
     pub(crate) async fn stop(self) {
         self.node.stop().await;
+    }
+
+    /// Tells what was counted, as SIGUSR1 asks for.
+    fn print_statistics(&self, json: bool) -> Result<(), Failure> {
+        let now = self.tracker.with(|tracker, _| (tracker.len(), tracker.communities().count()));
+        let (peers, communities) = now.map_err(Failure::failed)?;
+        let mut out = io::stdout();
+        if json {
+            let stats = self.node.node().stats();
+            let dropped = DropReason::ALL.into_iter().map(|reason| (reason.as_str(), stats.dropped(reason)));
+            let statistics = Statistics {
+                event: "statistics",
+                peers,
+                communities,
+                received: stats.received,
+                received_bytes: stats.received_bytes,
+                delivered: stats.delivered,
+                sent: stats.sent,
+                sent_bytes: stats.sent_bytes,
+                dropped: dropped.filter(|(_, count)| *count > 0).collect(),
+            };
+            output::json(&mut out, &statistics)?;
+        } else {
+            output::line(&mut out, &format!("{peers} peers in {communities} communities"))?;
+            output::line(&mut out, self.node.node().report().to_string().trim_end())?;
+        }
+        output::flush(&mut out)
     }
 
     fn print_started(&self, api: Option<&Api>, json: bool) -> Result<(), Failure> {

@@ -44,7 +44,8 @@ pub struct Limits {
     /// Verified peers of all communities together. One more takes the place of the one that was silent for longest, or
     /// is not added if none was silent for a minute.
     pub peers: usize,
-    /// Addresses that were introduced and not yet found to be a peer's. The oldest makes room.
+    /// Addresses that were introduced and not yet found to be a peer's. The oldest of whoever introduced the most makes
+    /// room ([`Hardening::introducer_share`]).
     pub addresses: usize,
     /// Peers that told their communities but are not verified. The one not heard of for longest makes room.
     pub strangers: usize,

@@ -213,7 +213,7 @@ impl Fabric for Nats {
         Ok(transits.into_iter().map(|transit| Delivery { at: packet.now + transit, to, source }).collect())
     }
 
-    fn arrive(&mut self, delivery: &Delivery, hosts: &Hosts) -> Result<NodeId, Loss> {
+    fn arrive(&mut self, delivery: &Delivery, _: &[u8], hosts: &Hosts) -> Result<NodeId, Loss> {
         let mut to = delivery.to;
         // A box behind a box has a higher number, so this ends.
         while let Some(translator) = self.by_outside.get(&to.ip()).and_then(|index| self.boxes.get_mut(*index)) {

@@ -352,7 +352,7 @@ impl<F: Fabric> World<F> {
 
     fn deliver(&mut self, delivery: &Delivery, bytes: &[u8]) {
         let now = self.now;
-        let to = match self.fabric.arrive(delivery, &self.hosts) {
+        let to = match self.fabric.arrive(delivery, bytes, &self.hosts) {
             Ok(to) if self.place(to).up => to,
             Ok(_) => return self.lose(Loss::Down, delivery.source, delivery.to, bytes),
             Err(loss) => return self.lose(loss, delivery.source, delivery.to, bytes),
