@@ -115,6 +115,9 @@ impl UdpBroadcastBootstrapper {
     fn send_batch(&mut self, cx: &mut Context<'_>) {
         self.awake = None;
         let lans = cx.broadcast_addresses().to_vec();
+        if lans.is_empty() {
+            return;
+        }
         let bytes = beacon(cx.community_id());
         // In whole ports: a beacon for each LAN.
         let lan_count = u32::try_from(lans.len()).unwrap_or(1).max(1);
@@ -167,7 +170,9 @@ impl UdpBroadcastBootstrapper {
 
 /// Our own port, the usual one, and the ports around them.
 fn likely_ports(own: u16) -> Vec<u16> {
-    let around = (1..=NEIGHBOURS).flat_map(|by| [own.checked_add(by), own.checked_sub(by)]).flatten();
+    // Without a port of our own there is nothing around it.
+    let neighbours = if own == 0 { 0 } else { NEIGHBOURS };
+    let around = (1..=neighbours).flat_map(|by| [own.checked_add(by), own.checked_sub(by)]).flatten();
     let usual = USUAL_PORT + 1..=USUAL_PORT + NEIGHBOURS;
     let mut ports = Vec::new();
     for port in [own, USUAL_PORT].into_iter().chain(around).chain(usual) {
@@ -256,6 +261,7 @@ mod tests {
         assert_eq!(likely_ports(8_092)[..4], [8_092, 8_090, 8_093, 8_091]);
         assert!(likely_ports(20_000).contains(&8_098) && likely_ports(20_000).contains(&19_992));
         assert!(!likely_ports(3).contains(&0));
+        assert_eq!(likely_ports(0)[..2], [8_090, 8_091]);
         assert!((17..=26).contains(&likely_ports(u16::MAX).len()));
     }
 }
