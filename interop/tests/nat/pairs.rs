@@ -14,6 +14,7 @@ use crate::world::{Trackers, World, ready};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long a pair that cannot meet is watched: enough for several attempts from either side.
 const WATCH: Duration = Duration::from_secs(25);
+
 /// A column of the table.
 struct Column {
     name: &'static str,
