@@ -32,6 +32,7 @@ pub mod strategy;
 mod addresses;
 mod inbound;
 mod intro;
+mod keys;
 mod outbox;
 mod peer;
 mod state;
@@ -48,6 +49,7 @@ pub use self::{
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
+    keys::KeyCache,
     network::{Limits, Network, PeerRecord},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},

@@ -21,6 +21,7 @@ use crate::{
     handle::{Handle, HandleError},
     inbound::Inbound,
     intro,
+    keys::KeyCache,
     network::{Limits, Network},
     outbox::Transmit,
     routes::{RouteError, Routes},
@@ -50,6 +51,9 @@ pub struct NodeConfig {
     pub clock: Option<Clock>,
     /// What checks signatures.
     pub verifier: Box<dyn Verifier>,
+    /// The keys of recent senders. Give the same to all nodes of a process that know the same peers; the driver on tokio
+    /// does.
+    pub keys: KeyCache,
     /// How large the tables of peers may become.
     pub limits: Limits,
     /// The time in which every strategy takes one step.
@@ -66,6 +70,7 @@ impl NodeConfig {
             unix_origin: Duration::ZERO,
             clock: None,
             verifier: Box::new(Sequential),
+            keys: KeyCache::default(),
             limits: Limits::default(),
             tick: DEFAULT_TICK,
         }
@@ -155,7 +160,7 @@ impl Node {
                 rng: StdRng::from_seed(config.seed),
                 unix_origin: config.unix_origin,
                 network: Network::new(config.limits),
-                inbound: Inbound::new(config.verifier),
+                inbound: Inbound::new(config.verifier, config.keys),
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),

@@ -17,7 +17,8 @@ use rand::rngs::StdRng;
 use crate::{
     bootstrap::{Bootstrapper, Resolve},
     community::OverlayId,
-    inbound::{Accepted, SenderKey},
+    inbound::Accepted,
+    keys::SenderKey,
     network::{Network, PeerRecord},
     peer::Peer,
     state::{OverlayState, State},

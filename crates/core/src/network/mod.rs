@@ -90,7 +90,7 @@ pub struct Network {
     by_claim: AddressIndex,
     /// The peers of the communities that this node serves; those of others are looked for where somebody asks.
     by_service: HashMap<CommunityId, IndexSet<Mid>>,
-    strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
+    strangers: LruCache<Mid, SmallVec<[CommunityId; 1]>>,
     known: LinkedHashMap<SocketAddr, Known>,
     blacklist: HashSet<SocketAddr>,
     blacklisted_mids: HashSet<Mid>,
@@ -472,7 +472,8 @@ impl Network {
         for address in now.seen() {
             add_to(&mut self.by_address, address, *mid);
         }
-        if let Some(lan) = now.lan {
+        // Who was seen there is found there already.
+        if let Some(lan) = now.lan.filter(|lan| now.v4 != Some(*lan)) {
             add_to(&mut self.by_claim, lan.into(), *mid);
         }
     }
