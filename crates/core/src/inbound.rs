@@ -5,14 +5,14 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use hashlink::LruCache;
-use ipv8_crypto::{Job, PublicKey, Verifier};
+use ipv8_crypto::{Job, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
     admission::{Budget, Payer, price, price_of_reading},
     community::OverlayId,
     hardening::Hardening,
+    keys::{KeyCache, SenderKey},
     messages::DEPRECATED,
     network::Network,
     node::Clock,
@@ -21,20 +21,8 @@ use crate::{
     time::Time,
 };
 
-/// Parsed keys that are kept, by the bytes in which they came.
-const CACHED_KEYS: usize = 4_096;
-
 /// The longest key that is read or kept; those of the largest curve have 170 bytes, trailing bytes are tolerated.
 const LONGEST_KEY: usize = 1_024;
-
-/// A key as it came in a packet.
-#[derive(Clone)]
-pub(crate) struct SenderKey {
-    pub(crate) key: PublicKey,
-    /// The bytes were exactly the key's own. The reference looks peers up by the bytes as they came, so that a key with a
-    /// tail verifies but never matches a known peer (`protocol.md` section 1).
-    pub(crate) canonical: bool,
-}
 
 /// A packet that is worth verifying, as ranges of its datagram.
 pub(crate) struct Accepted<'a> {
@@ -87,16 +75,16 @@ impl Verdicts {
 
 /// Reads headers, keeps keys and has signatures checked.
 pub(crate) struct Inbound {
-    keys: LruCache<Box<[u8]>, SenderKey>,
+    keys: KeyCache,
     budget: Option<Budget>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
 
 impl Inbound {
-    pub(crate) fn new(verifier: Box<dyn Verifier>, hardening: &Hardening) -> Self {
+    pub(crate) fn new(verifier: Box<dyn Verifier>, keys: KeyCache, hardening: &Hardening) -> Self {
         let budget = hardening.admission.map(Budget::new);
-        Self { keys: LruCache::new(CACHED_KEYS), budget, verifier, verdicts: Vec::new() }
+        Self { keys, budget, verifier, verdicts: Vec::new() }
     }
 
     /// Hosts and peers whose budget is remembered.
@@ -150,11 +138,11 @@ impl Inbound {
                 None => None,
             };
             let sender = match self.keys.get(key) {
-                Some(known) => known.clone(),
+                Some(known) => known,
                 None => {
                     accepted.new_key = Some(key);
                     self.charge(payer, price_of_reading(key));
-                    read_key(key)?
+                    SenderKey::read(key)?
                 }
             };
             if !gate.hardening.takes_curve_of(&sender.key) {
@@ -207,16 +195,11 @@ impl Inbound {
         // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
         for (packet, holds) in batch.iter_mut().zip(&holds) {
             if let (true, Some(bytes), Some(sender)) = (*holds, packet.new_key.take(), &packet.sender) {
-                self.keys.insert(bytes.into(), sender.clone());
+                self.keys.insert(bytes, sender.clone());
             }
         }
         // A clock that stands still, as in a simulation, has nothing to be shared.
         let costs = if took.is_zero() { 0 } else { batch.iter().map(Accepted::cost).fold(0, u32::saturating_add) };
         Verdicts { holds, checked, took, costs }
     }
-}
-
-fn read_key(bytes: &[u8]) -> Result<SenderKey, DropReason> {
-    let key = PublicKey::from_bytes(bytes).map_err(|_| DropReason::PublicKey)?;
-    Ok(SenderKey { canonical: key.as_bytes() == bytes, key })
 }

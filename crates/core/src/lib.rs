@@ -40,6 +40,7 @@ mod admission;
 mod asked;
 mod inbound;
 mod intro;
+mod keys;
 mod limits;
 mod outbox;
 mod peer;
@@ -60,6 +61,7 @@ pub use self::{
     context::{Context, Received},
     handle::{Elapsed, Handle, HandleError, Sleep},
     hardening::{DefenceTables, Hardening},
+    keys::KeyCache,
     network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},

@@ -23,6 +23,7 @@ use crate::{
     hardening::{DefenceTables, Hardening},
     inbound::Inbound,
     intro,
+    keys::KeyCache,
     network::{Limits, Network, PeersError},
     outbox::Transmit,
     routes::{RouteError, Routes},
@@ -55,6 +56,9 @@ pub struct NodeConfig {
     pub clock: Option<Clock>,
     /// What checks signatures.
     pub verifier: Box<dyn Verifier>,
+    /// The keys of recent senders. Give the same to all nodes of a process that know the same peers; the driver on tokio
+    /// does.
+    pub keys: KeyCache,
     /// How large the tables of peers may become.
     pub limits: Limits,
     /// How much the node trusts what it is told.
@@ -73,6 +77,7 @@ impl NodeConfig {
             unix_origin: Duration::ZERO,
             clock: None,
             verifier: Box::new(Sequential),
+            keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
             tick: DEFAULT_TICK,
@@ -163,7 +168,7 @@ impl Node {
                 rng: StdRng::from_seed(config.seed),
                 unix_origin: config.unix_origin,
                 network: Network::hardened(config.limits, &config.hardening),
-                inbound: Inbound::new(config.verifier, &config.hardening),
+                inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),

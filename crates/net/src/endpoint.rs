@@ -1,8 +1,12 @@
 //! Sockets and the node on them.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+    time::Instant,
+};
 
-use ipv8_core::{Node, NodeConfig, StatsReport, Time, crypto::PrivateKey};
+use ipv8_core::{KeyCache, Node, NodeConfig, StatsReport, Time, crypto::PrivateKey};
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -36,7 +40,7 @@ impl Endpoint {
     }
 
     /// The same with a configuration of the caller's, who gets the seed. Time comes from this crate: `unix_origin` and
-    /// `clock` are set here.
+    /// `clock` are set here, and `keys` are those of the process.
     ///
     /// # Errors
     /// As [`Endpoint::bind`].
@@ -61,6 +65,8 @@ impl Endpoint {
         let start = Instant::now();
         let mut config = config(seed);
         config.unix_origin = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        static KEYS: LazyLock<KeyCache> = LazyLock::new(KeyCache::default);
+        config.keys = KEYS.clone();
         config.clock = Some(Arc::new(move || Time::from_duration(start.elapsed())));
         let node = Node::new(config);
         node.driver_counters().set_receive_buffer(least_buffer);

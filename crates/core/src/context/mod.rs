@@ -12,7 +12,8 @@ use rand::rngs::StdRng;
 
 use crate::{
     community::OverlayId,
-    inbound::{Accepted, SenderKey},
+    inbound::Accepted,
+    keys::SenderKey,
     network::{Network, PeerRecord},
     peer::Peer,
     state::{OverlayState, State},

@@ -109,7 +109,7 @@ pub struct Network {
     by_claim: AddressIndex,
     /// The peers of the communities that this node serves; those of others are looked for where somebody asks.
     by_service: HashMap<CommunityId, IndexSet<Mid>>,
-    strangers: LruCache<Mid, SmallVec<[CommunityId; 2]>>,
+    strangers: LruCache<Mid, SmallVec<[CommunityId; 1]>>,
     known: LinkedHashMap<SocketAddr, Known>,
     /// How many of the known addresses are whose introductions.
     introduced: HashMap<Option<Mid>, usize>,
@@ -504,7 +504,8 @@ impl Network {
                 *self.hosts.entry(host(address.ip())).or_default() += 1;
             }
         }
-        if let Some(lan) = now.lan {
+        // Who was seen there is found there already.
+        if let Some(lan) = now.lan.filter(|lan| now.v4 != Some(*lan)) {
             add_to(&mut self.by_claim, lan.into(), *mid);
         }
     }

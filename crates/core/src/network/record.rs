@@ -78,8 +78,9 @@ pub struct PeerRecord {
     pub(super) new_style: bool,
     pub(super) created: Time,
     pub(super) last_response: Option<Time>,
-    pub(super) pings: SmallVec<[Duration; PINGS]>,
-    pub(super) services: SmallVec<[CommunityId; 2]>,
+    /// Few peers are ever pinged: no room is kept for it.
+    pub(super) pings: Vec<Duration>,
+    pub(super) services: SmallVec<[CommunityId; 1]>,
 }
 
 impl PeerRecord {
@@ -92,7 +93,7 @@ impl PeerRecord {
             new_style: false,
             created: now,
             last_response: None,
-            pings: SmallVec::new(),
+            pings: Vec::new(),
             services: SmallVec::new(),
         }
     }
@@ -155,6 +156,7 @@ impl PeerRecord {
         if self.pings.len() == PINGS {
             self.pings.remove(0);
         }
+        self.pings.reserve_exact(1);
         self.pings.push(round_trip);
     }
 

@@ -195,3 +195,23 @@ impl Traffic {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_overlay_that_walks_costs_less_than_a_kilobyte() {
+        let mut traffic = Traffic::default();
+        // Introduction requests and responses, puncture requests and punctures, and a drop.
+        for id in [246, 245, 250, 249] {
+            traffic.received(Some(id), 100, Time::ZERO);
+            traffic.sent(Some(id), None, 100, Time::ZERO);
+        }
+        traffic.dropped(Some(246), DropReason::PeerLimit);
+        let messages = traffic.messages.capacity() * size_of::<MessageStats>();
+        let drops: usize = traffic.messages.iter().map(|message| message.dropped.capacity() * 16).sum();
+        assert_eq!((traffic.messages.capacity(), drops), (4, 16));
+        assert!(size_of::<Traffic>() + messages + drops < 1_000);
+    }
+}
