@@ -3,12 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::{
-    asked::Answer,
-    hardening::WanEstimate,
+    defence::asked::Answer,
+    defence::hardening::WanEstimate,
+    defence::votes::{Scope, Votes},
     messages::{NO_ADDRESS, old_style},
     network::Addresses,
     time::Time,
-    votes::{Scope, Votes},
 };
 
 /// What a driver tells the node of its sockets and its machine.

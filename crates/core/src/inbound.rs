@@ -9,9 +9,9 @@ use ipv8_crypto::{Job, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
-    admission::{Budget, Payer, price, price_of_reading},
     community::OverlayId,
-    hardening::Hardening,
+    defence::admission::{Budget, Payer, price, price_of_reading},
+    defence::hardening::Hardening,
     keys::{KeyCache, SenderKey},
     messages::DEPRECATED,
     network::Network,

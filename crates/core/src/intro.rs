@@ -10,10 +10,10 @@ use ipv8_wire::CommunityId;
 use rand::RngExt;
 
 use crate::{
-    asked::Answer,
     community::{Community, MaxPeers},
     context::{Context, Received},
-    hardening::Unsolicited,
+    defence::asked::Answer,
+    defence::hardening::Unsolicited,
     messages::{
         Flags, Introduced, Introduction, IntroductionRequest, IntroductionResponse, NO_ADDRESS, NewIntroductionRequest,
         NewIntroductionResponse, NewPuncture, NewPunctureRequest, Puncture, PunctureRequest, old_style,

@@ -13,7 +13,7 @@
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`], [`beacon`] | how peers are looked for |
-//! | [`hardening`], `asked`, `votes`, `limits`, `admission` | what is believed, and what is done for strangers |
+//! | [`hardening`], `defence` | what is believed, and what is done for strangers |
 //! | [`catalog`], [`settings`] | both by name, from a configuration |
 //! | [`stats`] | what is counted, for each overlay and message |
 
@@ -23,7 +23,6 @@ pub mod catalog;
 pub mod community;
 pub mod context;
 pub mod handle;
-pub mod hardening;
 pub mod messages;
 pub mod network;
 pub mod node;
@@ -36,19 +35,16 @@ pub mod stats;
 pub mod strategy;
 
 mod addresses;
-mod admission;
-mod asked;
+mod defence;
 mod inbound;
 mod intro;
 mod keys;
-mod limits;
 mod outbox;
 mod peer;
 mod state;
 mod tasks;
 mod time;
 mod timers;
-mod votes;
 
 pub use ipv8_crypto as crypto;
 pub use ipv8_wire as wire;
@@ -59,8 +55,8 @@ pub use self::{
     catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
+    defence::hardening::{self, DefenceTables, Hardening},
     handle::{Elapsed, Handle, HandleError, Sleep},
-    hardening::{DefenceTables, Hardening},
     keys::KeyCache,
     network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},

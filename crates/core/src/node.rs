@@ -19,8 +19,8 @@ use crate::{
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
     context::Context,
+    defence::hardening::{DefenceTables, Hardening},
     handle::{Handle, HandleError},
-    hardening::{DefenceTables, Hardening},
     inbound::Inbound,
     intro,
     keys::KeyCache,
@@ -224,7 +224,7 @@ impl Node {
                     names: std::collections::HashMap::new(),
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
-                    asked: crate::asked::Asked::default(),
+                    asked: crate::defence::asked::Asked::default(),
                     traffic: Traffic::default(),
                 });
                 if any_prefix {

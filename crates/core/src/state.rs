@@ -16,14 +16,14 @@ use rand::rngs::StdRng;
 
 use crate::{
     addresses::OwnAddresses,
-    asked::Asked,
     beacon::beacon_community,
     bootstrap::{Bootstrapper, Resolve},
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
-    hardening::{DefenceTables, Hardening},
+    defence::asked::Asked,
+    defence::hardening::{DefenceTables, Hardening},
+    defence::limits::Punctures,
     inbound::{Accepted, Gate, Inbound},
-    limits::Punctures,
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
     outbox::Outbox,

@@ -6,7 +6,7 @@ use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
 
 use super::Network;
-use crate::limits::{is_site, network};
+use crate::defence::limits::{is_site, network};
 
 /// The least number of addresses that an introducer may fill.
 pub(super) const SMALLEST_SHARE: usize = 32;

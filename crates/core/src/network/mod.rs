@@ -32,8 +32,8 @@ pub use self::{
     saved::PeersError,
 };
 use crate::{
-    hardening::Hardening,
-    limits::{host, is_site},
+    defence::hardening::Hardening,
+    defence::limits::{host, is_site},
     peer::Peer,
     time::Time,
 };
@@ -358,7 +358,7 @@ impl Network {
             }
             return;
         };
-        let mut new: SmallVec<[CommunityId; 2]> = SmallVec::new();
+        let mut new: SmallVec<[CommunityId; 1]> = SmallVec::new();
         for service in services {
             if record.services.contains(service) {
                 continue;

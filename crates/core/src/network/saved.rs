@@ -91,7 +91,7 @@ pub(crate) struct SavedPeer {
     pub(crate) new_style: bool,
     /// When it was heard last, as time since 1970.
     pub(crate) heard: Option<Duration>,
-    pub(crate) services: SmallVec<[CommunityId; 2]>,
+    pub(crate) services: SmallVec<[CommunityId; 1]>,
 }
 
 impl SavedPeer {

@@ -9,7 +9,7 @@ use hashlink::LinkedHashMap;
 use indexmap::IndexMap;
 
 use crate::{
-    limits::{is_site, region},
+    defence::limits::{is_site, region},
     time::Time,
 };
 
@@ -57,7 +57,7 @@ struct Poll {
     elected: Option<IpAddr>,
 }
 
-/// The votes on our addresses: see [`WanEstimate::Quorum`](crate::hardening::WanEstimate::Quorum).
+/// The votes on our addresses: see [`WanEstimate::Quorum`](crate::defence::hardening::WanEstimate::Quorum).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Votes {
     polls: [Poll; 4],

@@ -8,7 +8,7 @@ use std::{
 use hashlink::LruCache;
 
 use crate::{
-    hardening::{PunctureLimits, Rate},
+    defence::hardening::{PunctureLimits, Rate},
     time::Time,
 };
 

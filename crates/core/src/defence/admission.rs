@@ -6,8 +6,8 @@ use hashlink::LruCache;
 use ipv8_crypto::{Curve, Mid, PublicKey};
 
 use crate::{
-    hardening::Admission,
-    limits::{Bucket, host},
+    defence::hardening::Admission,
+    defence::limits::{Bucket, host},
     time::Time,
 };
 
@@ -106,7 +106,7 @@ mod tests {
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::hardening::Rate;
+    use crate::defence::hardening::Rate;
 
     fn key(number: u8) -> PublicKey {
         PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([number; 32])).unwrap().public().clone()
