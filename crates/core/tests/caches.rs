@@ -132,7 +132,7 @@ fn sum(so_far: u32) -> Sum {
 }
 
 fn node() -> (Node, Handle<Adder>) {
-    let limits = RequestLimits { caches: 20, ..RequestLimits::default() };
+    let limits = RequestLimits { caches: 200, ..RequestLimits::default() };
     let node = Node::new(NodeConfig { requests: limits, ..NodeConfig::new(key(1), [1; 32]) });
     let handle = node.load(Adder::default()).unwrap();
     (node, handle)
@@ -223,17 +223,18 @@ fn drawn_numbers_are_unique_and_of_the_whole_range() {
     let (_node, handle) = node();
     handle
         .with(|_, cx| {
-            let small: Vec<u16> = (0..10).map(|_| cx.add_cache(sum(1)).unwrap()).collect();
-            let large: Vec<u64> = (0..10).map(|_| cx.add_cache(sum(1)).unwrap()).collect();
+            let small: Vec<u16> = (0..100).map(|_| cx.add_cache(sum(1)).unwrap()).collect();
+            let large: Vec<u64> = (0..100).map(|_| cx.add_cache(sum(1)).unwrap()).collect();
             let mut all: Vec<u64> = small.iter().copied().map(u64::from).chain(large.iter().copied()).collect();
             all.sort_unstable();
             all.dedup();
-            assert_eq!(all.len(), 20);
-            // The chance that none of ten numbers reaches half of its range is one in a thousand; the seed is fixed.
-            assert!(small.iter().any(|number| *number > u16::MAX / 2));
-            assert!(large.iter().any(|number| *number > u64::MAX / 2));
-            assert_eq!(cx.add_cache::<_, u32>(sum(1)), Err(CacheError::TooMany(20)), "the limit of this node");
-            assert_eq!(cx.add_cache_at(1_u32, Short(None)), Err(CacheError::TooMany(20)));
+            assert_eq!(all.len(), 200);
+            let upper_half = small.iter().filter(|number| **number > u16::MAX / 2).count();
+            assert!((30..=70).contains(&upper_half), "{upper_half} of 100");
+            let upper_half = large.iter().filter(|number| **number > u64::MAX / 2).count();
+            assert!((30..=70).contains(&upper_half), "{upper_half} of 100");
+            assert_eq!(cx.add_cache::<_, u32>(sum(1)), Err(CacheError::TooMany(200)), "the limit of this node");
+            assert_eq!(cx.add_cache_at(1_u32, Short(None)), Err(CacheError::TooMany(200)));
         })
         .unwrap();
 }

@@ -8,8 +8,9 @@ use ipv8_core::{
 };
 use rand::{SeedableRng, rngs::StdRng};
 
+/// Unsigned, so that ten thousand of them take no time.
 #[derive(Message, Clone, Debug)]
-#[message(id = 1, reply = Answer)]
+#[message(id = 1, reply = Answer, unsigned)]
 struct Question {
     identifier: u16,
 }
