@@ -81,11 +81,11 @@ fn a_node_has_so_many_requests_and_no_more() {
 
 #[test]
 fn the_defaults_are_those_that_are_documented() {
-    let node = node(RequestLimits::default());
+    let (node, first) = (node(RequestLimits::default()), peer(2));
     for number in 0..256 {
-        assert!(ask(&node, &peer(2)).is_ok(), "{number}");
+        assert!(ask(&node, &first).is_ok(), "{number}");
     }
-    assert_eq!(ask(&node, &peer(2)), Err(RequestError::TooMany(RequestLimit::PerPeer(256))));
+    assert_eq!(ask(&node, &first), Err(RequestError::TooMany(RequestLimit::PerPeer(256))));
     send(&node);
     let mut asked = 256;
     'all: for number in 3..=255 {
@@ -107,9 +107,9 @@ fn the_defaults_are_those_that_are_documented() {
 #[test]
 fn without_a_free_identifier_nothing_is_asked() {
     let node = node(RequestLimits { per_peer: usize::MAX, in_all: usize::MAX, caches: 0 });
-    let mut error = None;
+    let (peer, mut error) = (peer(2), None);
     for number in 0..70_000 {
-        if let Err(reason) = ask(&node, &peer(2)) {
+        if let Err(reason) = ask(&node, &peer) {
             error = Some(reason);
             break;
         }
