@@ -14,6 +14,7 @@ use ipv8_wire::{Identified, Message, Outgoing, Request};
 use crate::{
     community::{Community, OverlayId},
     context::Context,
+    join::Task,
     node::Shared,
     peer::Peer,
     request::{DEFAULT_TIMEOUT, Pending, RequestError, RequestKey, Slot},
@@ -36,8 +37,8 @@ pub enum HandleError {
 ///
 /// It does not keep the node alive. Nothing is held across an `.await`: [`Handle::with`] takes a synchronous closure.
 pub struct Handle<C> {
-    shared: Weak<Shared>,
-    overlay: OverlayId,
+    pub(crate) shared: Weak<Shared>,
+    pub(crate) overlay: OverlayId,
     community: PhantomData<fn() -> C>,
 }
 
@@ -92,6 +93,17 @@ impl<C: Community> Handle<C> {
     #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.shared.upgrade().is_some_and(|shared| shared.with(|state| state.is_loaded(self.overlay)).unwrap_or(true))
+    }
+
+    /// Runs a future as a task of the community, from outside of its handlers: see [`Context::spawn`].
+    ///
+    /// # Errors
+    /// As [`Handle::with`]. While the community is being unloaded the task is refused, which its result tells.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Task<T>, HandleError> {
+        self.with(|_, cx| cx.spawn(future))
     }
 
     /// Waits for a time, measured from the first poll. Under the simulator this is virtual time.
@@ -180,9 +192,10 @@ struct Outstanding {
 impl Drop for Outstanding {
     fn drop(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.with(|state| {
+            let (key, slot) = (self.key, self.slot.clone());
+            shared.with_or_later(move |state| {
                 // Answered already, the identifier may be another request's by now.
-                if let Some(pending) = state.requests.take_own(&self.key, &self.slot) {
+                if let Some(pending) = state.requests.take_own(&key, &slot) {
                     state.timers.cancel(pending.timer);
                 }
             });
@@ -238,7 +251,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let (Some(timer), Some(shared)) = (self.timer, self.shared.upgrade()) {
-            shared.with(|state| state.timers.cancel(timer));
+            shared.with_or_later(move |state| state.timers.cancel(timer));
         }
     }
 }

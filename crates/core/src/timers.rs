@@ -22,6 +22,8 @@ pub(crate) enum Timer {
     RequestTimeout(RequestKey),
     /// The next strategy takes its step.
     Walk,
+    /// The last tasks of a community had time enough.
+    UnloadLimit(OverlayId),
 }
 
 /// All timers of a node.
@@ -52,6 +54,10 @@ impl Timers {
             }
             _ => false,
         }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     pub(crate) fn next(&self) -> Option<Time> {
