@@ -27,14 +27,15 @@ pub mod tutorial {
 }
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening, MaxPeers,
-    Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Settings, SettingsError, Stats,
-    Strategy, StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers,
+    self as core, BlockingError, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening,
+    JoinError, LastTask, MaxPeers, Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError,
+    Settings, SettingsError, Stats, Strategy, StrategyCatalog, Target, Task, TaskError, TaskInfo, TaskRef, Time,
+    UnloadReport, Value, handlers,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;
 pub use ipv8_discovery::{self as discovery, RandomWalk, TrackerBootstrapper};
-pub use ipv8_net as net;
+pub use ipv8_net::{self as net, StopReport};
 pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
 
 pub use self::{

@@ -101,7 +101,6 @@ impl<T: Send> Join for Ending<T> {
 ///
 /// As a future it is ready when the task ended, with its result: in another task, or outside of the node. Whoever is not
 /// interested drops it; the task goes on.
-#[must_use = "drop it with `let _ =` or `;` if the result does not matter: the task goes on"]
 pub struct Task<T> {
     pub(crate) shared: Weak<Shared>,
     pub(crate) overlay: OverlayId,
