@@ -24,6 +24,10 @@ pub mod tutorial {
     /// Network I/O without bursts, and a strategy of your own.
     #[doc = include_str!("../docs/tutorial/discovery-strategy.md")]
     pub mod discovery_strategy {}
+
+    /// What a community does by itself: tasks, their times, their names and their end.
+    #[doc = include_str!("../docs/tasks.md")]
+    pub mod tasks {}
 }
 
 pub use ipv8_core::{
