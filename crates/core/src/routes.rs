@@ -87,6 +87,9 @@ pub(crate) struct Route {
     pub(crate) dispatch: Dispatch,
     /// Whether the payload can be read at all; to tell a bad format from a bad signature.
     pub(crate) check: fn(&[u8]) -> Result<(), ReadError>,
+    /// It tells nothing but where its sender is: from one that we do not know, or from where we know it to be, its
+    /// signature makes no difference.
+    pub(crate) only_moves: bool,
     /// The type of the message, if it is an answer that goes to who waits for it.
     pub(crate) answer: Option<TypeId>,
 }
@@ -217,6 +220,7 @@ impl<C: Community> Routes<C> {
                     Ok(())
                 }),
                 check: |_| Ok(()),
+                only_moves: false,
                 answer: None,
             },
         )
@@ -300,6 +304,18 @@ impl<C: Community> Routes<C> {
         }))
     }
 
+    /// As [`Routes::base`], for a signed message that tells nothing but where its sender is.
+    pub(crate) fn base_move<M>(&mut self) -> &mut Self
+    where
+        M: Message + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
+    {
+        self.base::<M, _>(|_, cx, from, _| drop(cx.identify(from)));
+        if let Some(route) = self.table.get_mut(M::ID) {
+            route.only_moves = true;
+        }
+        self
+    }
+
     fn add<M: Message>(&mut self, dispatch: Dispatch) -> &mut Self {
         self.add_answer::<M>(None, dispatch)
     }
@@ -307,7 +323,8 @@ impl<C: Community> Routes<C> {
     fn add_answer<M: Message>(&mut self, answer: Option<TypeId>, dispatch: Dispatch) -> &mut Self {
         let kind = Kind::Message { signed: M::Auth::SIGNED, global_time: M::GLOBAL_TIME };
         let check = |payload: &[u8]| M::Of::decode(payload).map(drop);
-        self.insert(M::ID, Route { name: <M as Message>::NAME, kind, dispatch, check, answer })
+        let route = Route { name: <M as Message>::NAME, kind, dispatch, check, only_moves: false, answer };
+        self.insert(M::ID, route)
     }
 
     fn insert(&mut self, id: u8, route: Route) -> &mut Self {
@@ -363,6 +380,10 @@ const NONE: u8 = u8::MAX;
 impl RouteTable {
     pub(crate) fn get(&self, id: u8) -> Option<&Route> {
         self.routes.get(usize::from(*self.index.get(usize::from(id))?))
+    }
+
+    fn get_mut(&mut self, id: u8) -> Option<&mut Route> {
+        self.routes.get_mut(usize::from(*self.index.get(usize::from(id))?))
     }
 
     fn remove(&mut self, id: u8) {
