@@ -2,7 +2,6 @@
 
 use std::{
     any::{Any, TypeId},
-    future::Future,
     sync::{Arc, Weak},
 };
 
@@ -251,13 +250,8 @@ impl Drop for Outstanding {
         // Answered already, the identifier may be another request's by now: the serial number tells.
         if shared.with(|state| state.give_up(self.id)).is_none() {
             // A handler of the node dropped us, with the state in use: the node does it when the handler is done.
-            let (shared_again, id) = (self.shared.clone(), self.id);
-            shared.drop_later(Box::pin(drop_with(Self { shared: shared_again, id })));
+            let again = Self { shared: self.shared.clone(), id: self.id };
+            shared.drop_later(Box::pin(async move { drop(again) }));
         }
     }
-}
-
-/// A future that holds something until it is dropped.
-fn drop_with(held: Outstanding) -> impl Future<Output = ()> {
-    async move { drop(held) }
 }
