@@ -147,15 +147,17 @@ impl Shared {
         Some(run(&mut state))
     }
 
-    /// Runs something with the state, in the next turn if this thread has the state already: for destructors, which run
-    /// anywhere.
+    /// Runs something with the state, in the next turn if somebody has the state: for destructors, which run anywhere and
+    /// never wait.
     pub(crate) fn with_or_later(&self, run: impl FnOnce(&mut State) + Send + 'static) {
-        let guard = self.state.lock();
-        let Ok(mut state) = guard.try_borrow_mut() else {
-            self.later.lock().push(Box::new(run));
-            return self.driver.wake();
-        };
-        run(&mut state);
+        let guard = self.state.try_lock();
+        match guard.as_ref().and_then(|state| state.try_borrow_mut().ok()) {
+            Some(mut state) => run(&mut state),
+            None => {
+                self.later.lock().push(Box::new(run));
+                self.driver.wake();
+            }
+        }
     }
 
     /// Does what was left for later.
@@ -473,7 +475,7 @@ impl Node {
             state.has_due() || state.has_events()
         });
         // What did not fit into this turn needs another one.
-        if left.unwrap_or(false) || shared.tasks.has_work() {
+        if left.unwrap_or(false) || shared.tasks.has_work() || !shared.later.lock().is_empty() {
             shared.driver.wake();
         }
     }

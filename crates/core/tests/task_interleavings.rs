@@ -207,7 +207,7 @@ impl Run {
             Step::CancelInside(number) => {
                 if let Some(task) = self.choose(number).map(|known| known.task) {
                     let diary = self.scene.diary.clone();
-                    let _ = self.scene.diary.spawn(async move { drop(diary.with(|_, cx| cx.cancel(task))) });
+                    let _ = self.scene.diary.spawn(async move { diary.with(|_, cx| cx.cancel(task)) });
                 }
             }
             Step::End(number) => {

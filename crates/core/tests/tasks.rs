@@ -351,3 +351,22 @@ fn a_turn_inside_a_handler_does_nothing_and_a_turn_is_due_after_it() {
     assert_eq!(polled.load(Ordering::SeqCst), 1);
     scene.diary.with(|_, cx| cx.spawn_named("once", false, async {})).unwrap().unwrap();
 }
+
+#[test]
+fn a_handler_may_wait_for_a_thread_that_drops_a_sleep_or_cancels_a_task() {
+    let scene = scene();
+    let (sleep, task) = (begun(&scene.diary), scene.diary.spawn(pending::<()>()).unwrap());
+    scene
+        .diary
+        .with(|_, _| {
+            let end = move || {
+                drop(sleep);
+                task.cancel();
+            };
+            // Would wait for ever if either wanted the node.
+            std::thread::Builder::new().spawn(end).unwrap().join().unwrap();
+        })
+        .unwrap();
+    scene.jump(ms(0));
+    assert_eq!((scene.node.timers(), scene.node.pending().0), (0, 0));
+}
