@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, DEFAULT_UNLOAD_LIMIT, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target,
+    Community, DEFAULT_UNLOAD_LIMIT, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, RequestLimits, Target,
     settings::SettingsError, strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
@@ -121,6 +121,7 @@ pub struct Builder {
     max_peers: MaxPeers,
     hardening: Hardening,
     unload_limit: Duration,
+    requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -137,6 +138,7 @@ pub fn builder() -> Builder {
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
         unload_limit: DEFAULT_UNLOAD_LIMIT,
+        requests: RequestLimits::default(),
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -217,6 +219,12 @@ impl Builder {
     /// [`Builder::overlay`] says it in its [`OverlayConfig`].
     pub fn max_peers(mut self, max_peers: MaxPeers) -> Self {
         self.max_peers = max_peers;
+        self
+    }
+
+    /// How many requests and caches may wait at once: [`RequestLimits::default`] unless this is called.
+    pub fn request_limits(mut self, limits: RequestLimits) -> Self {
+        self.requests = limits;
         self
     }
 
@@ -315,8 +323,8 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let (tick, hardening, unload_limit) = (self.tick, self.hardening, self.unload_limit);
-        let config = |seed| NodeConfig { tick, hardening, unload_limit, ..NodeConfig::new(key, seed) };
+        let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
+        let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
         let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
         if let Some((file, _)) = &self.peer_file {

@@ -31,10 +31,11 @@ pub mod tutorial {
 }
 
 pub use ipv8_core::{
-    self as core, BlockingError, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening,
-    JoinError, LastTask, MaxPeers, Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError,
-    Settings, SettingsError, Stats, Strategy, StrategyCatalog, Target, Task, TaskError, TaskInfo, TaskRef, Time,
-    UnloadReport, Value, handlers,
+    self as core, BlockingError, Bootstrapper, Cache, CacheError, Cancelled, Community, Context, DropReason, Elapsed,
+    Handle, HandleError, Hardening, JoinError, LastTask, MaxPeers, Node, OverlayConfig, Passthrough, Peer, Promise,
+    Promised, Received, RequestError, RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, Routes, Schedule,
+    SendError, Settings, SettingsError, Stats, Strategy, StrategyCatalog, Target, Task, TaskError, TaskInfo, TaskRef,
+    Time, UnloadReport, Value, handlers, promise,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;

@@ -8,8 +8,9 @@
 //! | module | holds |
 //! |---|---|
 //! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
-//! | [`handle`] | the async view: tasks, sleeps, requests |
+//! | [`handle`] | the async view: tasks and sleeps |
 //! | [`schedule`], [`blocking`], `unload` | tasks: when they run, what takes long, how they end |
+//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
@@ -71,7 +72,10 @@ pub use self::{
     node::{Clock, LoadError, Node, NodeConfig},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,
-    request::RequestError,
+    request::{
+        Cache, CacheError, CacheNumber, Cancelled, Passthrough, PassthroughGuard, Promise, Promised, RequestError,
+        RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, promise,
+    },
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskInfo, TaskRef},
     settings::{Settings, SettingsError, Value},

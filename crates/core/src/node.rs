@@ -28,6 +28,7 @@ use crate::{
     keys::KeyCache,
     network::{Limits, Network, PeersError},
     outbox::Transmit,
+    request::{RequestLimits, Requests},
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
     stats::{self, DriverCounters, Stats, StatsReport, Traffic},
@@ -67,6 +68,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// How much the node trusts what it is told.
     pub hardening: Hardening,
+    /// How many requests and caches may wait.
+    pub requests: RequestLimits,
     /// The time in which every strategy takes one step.
     pub tick: Duration,
     /// How long the last tasks of a community may take when it is unloaded ([`Context::at_unload`]).
@@ -90,6 +93,7 @@ impl NodeConfig {
             keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
+            requests: RequestLimits::default(),
             tick: DEFAULT_TICK,
             unload_limit: DEFAULT_UNLOAD_LIMIT,
             blocking: Blocking::default(),
@@ -211,6 +215,7 @@ impl Node {
                 network: Network::hardened(config.limits, &config.hardening),
                 inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
+                requests: Requests::new(config.requests),
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 activity: activity.clone(),
@@ -271,6 +276,9 @@ impl Node {
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
                     asked: crate::defence::asked::Asked::default(),
+                    caches: None,
+                    passthrough: None,
+                    over: false,
                     traffic: Traffic::default(),
                     ended: stats::TaskTable::default(),
                     at_unload: Vec::new(),
@@ -586,13 +594,6 @@ impl Node {
     #[must_use]
     pub fn busy(&self) -> Option<Busy> {
         self.shared.activity.busy()
-    }
-
-    /// How many timers wait: sleeping tasks, scheduled functions, requests, and the strategies together one. Nothing that
-    /// ended leaves one behind.
-    #[must_use]
-    pub fn timers(&self) -> usize {
-        self.shared.with(|state| state.timers.len()).unwrap_or(0)
     }
 
     /// Tasks and requests that are under way.

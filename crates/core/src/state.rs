@@ -27,7 +27,7 @@ use crate::{
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
     outbox::Outbox,
-    request::{RequestError, Requests},
+    request::{Caches, Passthrough, Requests},
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskRef},
     stats::{self, DropReason, MessageStats, Queues, Stats, StatsReport, TaskStats, TaskTable, Traffic},
@@ -68,6 +68,12 @@ pub(crate) struct OverlayState {
     pub(crate) request_extra: Vec<u8>,
     pub(crate) response_extra: Vec<u8>,
     pub(crate) asked: Asked,
+    /// What handlers store for a while; most overlays store nothing.
+    pub(crate) caches: Option<Box<Caches>>,
+    /// Timeouts that a test overrides.
+    pub(crate) passthrough: Option<Box<Passthrough>>,
+    /// It goes: no requests and caches are taken any more.
+    pub(crate) over: bool,
     pub(crate) traffic: Traffic,
     /// What the tasks did that ended.
     pub(crate) ended: TaskTable,
@@ -125,6 +131,7 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     pub(crate) inbound: Inbound,
     pub(crate) hardening: Hardening,
+    pub(crate) requests: Requests,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) activity: Arc<Activity>,
@@ -145,7 +152,7 @@ impl State {
             outbox: Outbox::default(),
             timers: Timers::default(),
             walkers: parts.walkers,
-            requests: Requests::default(),
+            requests: parts.requests,
             tasks: parts.tasks,
             activity: parts.activity,
             stats: Stats::default(),
@@ -213,6 +220,7 @@ impl State {
 
     /// Takes an overlay out with everything that is its, for the caller to drop without the lock.
     pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> Option<Box<OverlayState>> {
+        self.end_requests(id);
         let mut overlay = self.place(id).and_then(|place| {
             place.generation = place.generation.wrapping_add(1);
             place.overlay.take()
@@ -225,10 +233,6 @@ impl State {
         }
         self.catch_all.retain(|other| *other != id);
         overlay.cancel_all(&mut self.timers, &self.tasks);
-        for pending in self.requests.take_overlay(id) {
-            self.timers.cancel(pending.timer);
-            pending.slot.fill(Err(RequestError::Unloaded));
-        }
         Some(overlay)
     }
 
@@ -332,6 +336,9 @@ impl State {
                 let Some(id) = owner.or_else(|| self.overlay_of(service)) else {
                     continue;
                 };
+                if !added {
+                    self.peer_gone(id, &peer);
+                }
                 self.enter(id, None, |community, cx| {
                     // An overlay with a network of its own hears of that one only.
                     if cx.community_id() != service || (owner.is_none() && cx.overlay.own_network.is_some()) {
@@ -495,6 +502,7 @@ impl State {
             let tasks = self.task_stats(overlay);
             stats::overlay_stats(*id, *community_id, name, peers, traffic, routes, tasks)
         });
+        let caches = self.places.iter().filter_map(|place| place.overlay.as_ref()?.caches.as_ref());
         let (outbox, outbox_peak) = self.outbox.depth();
         StatsReport {
             at: self.now,
@@ -508,6 +516,8 @@ impl State {
                 resolves: self.resolves.len(),
                 tasks: parts.tasks,
                 requests: self.requests.len(),
+                caches: caches.map(|caches| caches.len()).sum(),
+                timers: self.timers.len(),
             },
             driver: parts.driver,
         }
@@ -524,12 +534,8 @@ impl State {
                 Some(Timer::Callback(overlay, id)) => self.run_callback(overlay, id),
                 Some(Timer::Walk) => self.walk(),
                 Some(Timer::UnloadLimit(overlay)) => self.finish_unload(overlay),
-                Some(Timer::RequestTimeout(key)) => {
-                    if let Some(pending) = self.requests.take(&key) {
-                        self.stats.timeouts += 1;
-                        pending.slot.fill(Err(RequestError::TimedOut(pending.timeout)));
-                    }
-                }
+                Some(Timer::RequestTimeout(key)) => self.request_timed_out(key),
+                Some(Timer::CacheTimeout(overlay, key)) => self.cache_timed_out(overlay, key),
             }
             self.run_hooks();
         }

@@ -1,18 +1,15 @@
 //! Tasks of a community: futures and scheduled methods.
 
-use std::{any::Any, future::Future, sync::Arc};
-
-use ipv8_crypto::Mid;
+use std::{future::Future, sync::Arc};
 
 use super::Context;
 use crate::{
     community::Community,
     handle::Handle,
     join::{Ending, JoinError, Task},
-    request::RequestKey,
     routes::{Outcome, Scheduled, erase_async, erase_callback},
     schedule::{Body, Callback, CallbackId, Schedule, TaskError, TaskInfo, TaskKind, TaskRef},
-    stats::{DropReason, Usage},
+    stats::Usage,
     tasks::{Dead, NewTask, TaskLabel, TaskName},
     timers::Timer,
     unload::{MOST_LAST_TASKS, Registered},
@@ -276,16 +273,5 @@ impl Context<'_> {
     pub fn handle<C: Community>(&self) -> Option<Handle<C>> {
         (self.overlay.type_id == std::any::TypeId::of::<C>())
             .then(|| Handle::new(self.state.shared.clone(), self.overlay.id))
-    }
-
-    pub(crate) fn complete_request(&mut self, reply: u8, identifier: u64, peer: &Mid, answer: Box<dyn Any + Send>) {
-        let key = RequestKey { overlay: self.overlay.id, reply, identifier };
-        match self.state.requests.answered(&key, peer) {
-            Some(pending) => {
-                self.state.timers.cancel(pending.timer);
-                pending.slot.fill(Ok(answer));
-            }
-            None => self.count_drop(DropReason::Unsolicited),
-        }
     }
 }
