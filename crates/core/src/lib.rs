@@ -9,8 +9,8 @@
 //! |---|---|
 //! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
 //! | [`handle`] | the async view: tasks and sleeps |
-//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`schedule`], [`blocking`], `unload` | tasks: when they run, what takes long, how they end |
+//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |

@@ -151,15 +151,17 @@ impl Shared {
         Some(run(&mut state))
     }
 
-    /// Runs something with the state, in the next turn if this thread has the state already: for destructors, which run
-    /// anywhere.
+    /// Runs something with the state, in the next turn if somebody has the state: for destructors, which run anywhere and
+    /// never wait.
     pub(crate) fn with_or_later(&self, run: impl FnOnce(&mut State) + Send + 'static) {
-        let guard = self.state.lock();
-        let Ok(mut state) = guard.try_borrow_mut() else {
-            self.later.lock().push(Box::new(run));
-            return self.driver.wake();
-        };
-        run(&mut state);
+        let guard = self.state.try_lock();
+        match guard.as_ref().and_then(|state| state.try_borrow_mut().ok()) {
+            Some(mut state) => run(&mut state),
+            None => {
+                self.later.lock().push(Box::new(run));
+                self.driver.wake();
+            }
+        }
     }
 
     /// Does what was left for later.
@@ -276,7 +278,7 @@ impl Node {
                     asked: crate::defence::asked::Asked::default(),
                     caches: None,
                     passthrough: None,
-                    is_over: false,
+                    over: false,
                     traffic: Traffic::default(),
                     ended: stats::TaskTable::default(),
                     at_unload: Vec::new(),
@@ -481,7 +483,7 @@ impl Node {
             state.has_due() || state.has_events()
         });
         // What did not fit into this turn needs another one.
-        if left.unwrap_or(false) || shared.tasks.has_work() {
+        if left.unwrap_or(false) || shared.tasks.has_work() || !shared.later.lock().is_empty() {
             shared.driver.wake();
         }
     }
@@ -592,13 +594,6 @@ impl Node {
     #[must_use]
     pub fn busy(&self) -> Option<Busy> {
         self.shared.activity.busy()
-    }
-
-    /// How many timers wait: sleeping tasks, scheduled functions, requests, and the strategies together one. Nothing that
-    /// ended leaves one behind.
-    #[must_use]
-    pub fn timers(&self) -> usize {
-        self.shared.with(|state| state.timers.len()).unwrap_or(0)
     }
 
     /// Tasks and requests that are under way.
