@@ -29,18 +29,23 @@ pub mod tutorial {
     /// Storing states: caches, requests, and a replay attack.
     #[doc = include_str!("../docs/tutorial/request-cache.md")]
     pub mod request_cache {}
+
+    /// What a community does by itself: tasks, their times, their names and their end.
+    #[doc = include_str!("../docs/tasks.md")]
+    pub mod tasks {}
 }
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Cache, CacheError, Cancelled, Community, Context, DropReason, Elapsed, Handle,
-    HandleError, Hardening, MaxPeers, Node, OverlayConfig, Passthrough, Peer, Promise, Promised, Received,
-    RequestError, RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, Routes, Schedule, SendError, Settings,
-    SettingsError, Stats, Strategy, StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers, promise,
+    self as core, BlockingError, Bootstrapper, Cache, CacheError, Cancelled, Community, Context, DropReason, Elapsed,
+    Handle, HandleError, Hardening, JoinError, LastTask, MaxPeers, Node, OverlayConfig, Passthrough, Peer, Promise,
+    Promised, Received, RequestError, RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, Routes, Schedule,
+    SendError, Settings, SettingsError, Stats, Strategy, StrategyCatalog, Target, Task, TaskError, TaskInfo, TaskRef,
+    Time, UnloadReport, Value, handlers, promise,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;
 pub use ipv8_discovery::{self as discovery, RandomWalk, TrackerBootstrapper};
-pub use ipv8_net as net;
+pub use ipv8_net::{self as net, StopReport};
 pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
 
 pub use self::{
