@@ -246,21 +246,12 @@ struct Outstanding {
 
 impl Drop for Outstanding {
     fn drop(&mut self) {
-<<<<<<< HEAD
         let id = self.id;
         if let Some(shared) = self.shared.upgrade() {
             // Answered already, the identifier may be another request's by now: the serial number tells.
             shared.with_or_later(move |state| {
                 state.give_up(id);
             });
-=======
-        let Some(shared) = self.shared.upgrade() else { return };
-        // Answered already, the identifier may be another request's by now: the serial number tells.
-        if shared.with(|state| state.give_up(self.id)).is_none() {
-            // A handler of the node dropped us, with the state in use: the node does it when the handler is done.
-            let again = Self { shared: self.shared.clone(), id: self.id };
-            shared.drop_later(Box::pin(async move { drop(again) }));
->>>>>>> requests
         }
     }
 }
