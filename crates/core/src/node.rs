@@ -470,6 +470,10 @@ impl Node {
 
     // --- looking in --------------------------------------------------------------------------------------------
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// What the node counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -493,6 +497,12 @@ impl Node {
     #[must_use]
     pub fn defence_tables(&self) -> DefenceTables {
         self.shared.with(|state| state.defence_tables()).unwrap_or_default()
+    }
+
+    /// Lets every request that waits for an answer end now as if its time were over, in the order of their time limits, at
+    /// the next turn; for tests. Says how many there were.
+    pub fn expire_requests(&self) -> usize {
+        self.shared.with_now(State::expire_requests).unwrap_or_default()
     }
 
     /// Tasks and requests that are under way.

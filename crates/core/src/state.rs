@@ -26,6 +26,7 @@ use crate::{
     inbound::{Accepted, Gate, Inbound},
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
+    observe::{Observation, Observer},
     outbox::Outbox,
     request::{RequestError, Requests},
     routes::RouteTable,
@@ -96,6 +97,7 @@ pub(crate) struct State {
     /// The driver's clock, to measure with; the time of the node is that of its turn.
     clock: Option<Clock>,
     pub(crate) shared: Weak<Shared>,
+    pub(crate) observer: Option<Observer>,
     /// The Lamport time of each key (`protocol.md` section 1).
     pub(crate) clocks: HashMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
@@ -142,6 +144,7 @@ impl State {
             unloaded: MessageStats::default(),
             clock: parts.clock,
             shared: parts.shared,
+            observer: None,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
             catch_all: Vec::new(),
@@ -259,13 +262,11 @@ impl State {
         match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
-                self.count_panic(id, received.map(Received::message_id));
-                tracing::error!(
-                    community = self.name_of(id),
-                    message = received.map(Received::message_id),
-                    panic = panic_text(&*panic),
-                    "a handler panicked; the node goes on"
-                );
+                let (message, text) = (received.map(Received::message_id), panic_text(&*panic));
+                self.count_panic(id, message);
+                let community = self.name_of(id).unwrap_or_default();
+                tracing::error!(community, message, panic = text, "a handler panicked; the node goes on");
+                self.observe(&Observation::Panicked { community, message, text });
                 None
             }
         }
@@ -353,7 +354,9 @@ impl State {
             self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
             match self.accept(*source, datagram) {
                 Ok(packet) => accepted.push(packet),
-                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {}
+                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {
+                    self.observe(&Observation::Delivered { source: *source, datagram, message: "beacon" });
+                }
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
@@ -435,6 +438,8 @@ impl State {
                 if let Some(traffic) = self.traffic(packet.overlay) {
                     traffic.delivered(packet.id);
                 }
+                let Accepted { source, datagram, .. } = *packet;
+                self.observe(&Observation::Delivered { source, datagram, message: route.name });
             }
         }
     }
@@ -448,6 +453,14 @@ impl State {
             traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
         }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
+        self.observe(&Observation::Dropped { source, datagram, reason });
+    }
+
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe(&mut self, observation: &Observation<'_>) {
+        if let Some(observer) = &mut self.observer {
+            observer(observation);
+        }
     }
 
     // --- counting ----------------------------------------------------------------------------------------------
@@ -488,6 +501,10 @@ impl State {
             },
             driver: parts.driver,
         }
+    }
+
+    pub(crate) fn expire_requests(&mut self) -> usize {
+        self.timers.hurry(self.now, |timer| matches!(timer, Timer::RequestTimeout(_)))
     }
 
     // --- timers ------------------------------------------------------------------------------------------------
@@ -597,6 +614,7 @@ impl State {
             self.stats.panics += 1;
             let (strategy, panic) = (step.name(), panic_text(&*panic));
             tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
+            self.observe(&Observation::Panicked { community, message: None, text: panic });
         }
     }
 
@@ -607,6 +625,9 @@ impl State {
         for Ended { overlay, id, name, panicked } in ended {
             if *panicked {
                 self.count_panic(*overlay, None);
+                let community = self.name_of(*overlay).unwrap_or_default();
+                let text = format!("the task `{}` panicked", name.as_deref().unwrap_or("anonymous"));
+                self.observe(&Observation::Panicked { community, message: None, text: &text });
             }
             if let Some(name) = name
                 && let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())
