@@ -1,0 +1,319 @@
+//! Letting time pass: until nothing is on its way, for a time, until a future is done.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context as TaskContext, Poll, Wake, Waker},
+    time::Duration,
+};
+
+use ipv8_core::Time;
+use ipv8_sim::Fabric;
+
+use crate::{
+    log::captured,
+    net::{Net, Place},
+    packet::{Captured, Party},
+};
+
+/// Turns that nodes may take for each packet that they may send.
+const TURNS_PER_PACKET: usize = 20;
+
+/// The longest that a packet may be delayed for [`Net::deliver`] to wait for it.
+const LONGEST_WAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The packets of which a failure shows how many were of which kind.
+const LAST_PACKETS: usize = 1_000;
+
+/// Whether a future wants to be polled.
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Counts what a net does, to notice one that never ends.
+struct Budget {
+    /// Packets that may still arrive.
+    packets: usize,
+    /// Events that may still happen.
+    events: usize,
+}
+
+/// Time. No method sleeps: what takes an hour of virtual time takes as long as the nodes have to do in it.
+impl<F: Fabric> Net<F> {
+    /// Delivers every packet, and those that are sent in answer, until nothing is on its way and no node has anything to
+    /// do now. Returns how many arrived. Over links without latency, no time passes; intervals and sleeping tasks wait for
+    /// [`Net::advance`].
+    ///
+    /// # Panics
+    /// If more packets arrive than [`NetBuilder::packet_limit`](crate::NetBuilder::packet_limit) says: nodes that answer each
+    /// answer never fall silent. If a handler panicked.
+    #[track_caller]
+    pub fn deliver(&mut self) -> usize {
+        let before = self.arrivals();
+        let mut budget = self.budget();
+        loop {
+            self.flush();
+            if !self.is_busy() || !self.step_within(LONGEST_WAY) {
+                break;
+            }
+            self.check_panics();
+            if !self.spend(&mut budget, before) {
+                self.fail_endless("the net did not fall silent in one deliver()");
+            }
+        }
+        self.after_use();
+        self.arrivals() - before
+    }
+
+    /// Delivers so many packets, the next ones, or fewer if there are no more; for nodes that never fall silent. Returns how
+    /// many arrived.
+    ///
+    /// # Panics
+    /// If a handler panicked.
+    #[track_caller]
+    pub fn deliver_packets(&mut self, packets: usize) -> usize {
+        let before = self.arrivals();
+        let mut budget = Budget { packets, events: packets.saturating_add(1).saturating_mul(TURNS_PER_PACKET) };
+        loop {
+            self.flush();
+            let enough = self.arrivals() - before >= packets || !self.spend(&mut budget, before);
+            if enough || !self.is_busy() || !self.step_within(LONGEST_WAY) {
+                break;
+            }
+            self.check_panics();
+        }
+        self.after_use();
+        self.arrivals() - before
+    }
+
+    /// Lets virtual time pass: intervals run, tasks wake up, packets arrive.
+    ///
+    /// # Panics
+    /// If more packets arrive within one virtual second than
+    /// [`NetBuilder::packet_limit`](crate::NetBuilder::packet_limit) says: over links without latency, nodes that answer each
+    /// answer would never let time pass. If a handler panicked.
+    #[track_caller]
+    pub fn advance(&mut self, time: Duration) {
+        let end = self.now() + time;
+        self.drive_until(end, |_| false);
+        self.world.run_until(end);
+        self.after_use();
+    }
+
+    /// Lets virtual time pass until a condition holds, which is looked at after everything that happens. False if the time
+    /// was over first.
+    ///
+    /// # Panics
+    /// As [`Net::advance`].
+    #[track_caller]
+    pub fn advance_until(&mut self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now() + limit;
+        let held = self.drive_until(end, |net| condition(net));
+        self.after_use();
+        held
+    }
+
+    /// Runs a future to its end while virtual time passes, at most a minute
+    /// ([`NetBuilder::run_limit`](crate::NetBuilder::run_limit)). It reaches communities through
+    /// [handles](Net::handle); it may borrow from the test and need not be `Send`. Packets that are on their way when it ends
+    /// stay so.
+    ///
+    /// # Panics
+    /// If it did not end in time, or as [`Net::advance`].
+    #[track_caller]
+    pub fn run<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        let flag = Arc::new(Flag(AtomicBool::new(true)));
+        let waker = Waker::from(flag.clone());
+        let mut result = None;
+        let end = self.now() + self.run_limit;
+        self.drive_until(end, |_| {
+            if flag.0.swap(false, Ordering::AcqRel)
+                && let Poll::Ready(value) = future.as_mut().poll(&mut TaskContext::from_waker(&waker))
+            {
+                result = Some(value);
+            }
+            result.is_some()
+        });
+        self.after_use();
+        match result {
+            Some(value) => value,
+            None => panic!(
+                "the future did not end within {:?} of virtual time; {}\n{}",
+                self.run_limit,
+                self.seed_hint(),
+                self.what_runs()
+            ),
+        }
+    }
+
+    /// Lets every request that waits for an answer end now as if its time were over, in all nodes, and delivers what comes
+    /// of it; no time passes for anything else. Returns how many requests there were.
+    ///
+    /// # Panics
+    /// As [`Net::deliver`].
+    #[track_caller]
+    pub fn expire_requests(&mut self) -> usize {
+        let expired = (0..self.nodes.len()).map(|node| self.node(node).expire_requests()).sum();
+        self.deliver();
+        expired
+    }
+
+    /// Packets that have not arrived yet.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.log.lock().in_flight
+    }
+
+    // --- steps -----------------------------------------------------------------------------------------------------
+
+    /// Runs events up to a time, that time included, until a condition holds; says whether it does.
+    #[track_caller]
+    fn drive_until(&mut self, end: Time, mut condition: impl FnMut(&Self) -> bool) -> bool {
+        let (mut budget, mut before) = (self.budget(), self.arrivals());
+        let mut second = self.now() + Duration::from_secs(1);
+        loop {
+            self.flush();
+            if condition(self) {
+                return true;
+            }
+            if !self.step_within(end - self.now()) {
+                return false;
+            }
+            self.check_panics();
+            if self.now() >= second {
+                (budget, before) = (self.budget(), self.arrivals());
+                second = self.now() + Duration::from_secs(1);
+            }
+            if !self.spend(&mut budget, before) {
+                self.fail_endless("too much happens within one virtual second");
+            }
+        }
+    }
+
+    /// Lets the next event happen, if there is one within this time; otherwise the time passes.
+    fn step_within(&mut self, limit: Duration) -> bool {
+        let mut stepped = false;
+        self.world.run_while(|_| !std::mem::replace(&mut stepped, true), limit)
+    }
+
+    fn arrivals(&self) -> usize {
+        usize::try_from(self.log.lock().arrivals).unwrap_or(usize::MAX)
+    }
+
+    fn budget(&self) -> Budget {
+        Budget { packets: self.packet_limit, events: self.packet_limit.saturating_mul(TURNS_PER_PACKET) }
+    }
+
+    /// Takes one event off the budget; false if it is used up.
+    fn spend(&self, budget: &mut Budget, before: usize) -> bool {
+        budget.events = budget.events.saturating_sub(1);
+        budget.events > 0 && self.arrivals() - before <= budget.packets
+    }
+
+    /// Whether a packet is on its way, or a node has something to do now.
+    fn is_busy(&self) -> bool {
+        let now = self.now();
+        let wants = |id| {
+            let node = self.world.node(id);
+            self.world.is_up(id) && (node.needs_turn() || node.next_deadline().is_some_and(|at| at <= now))
+        };
+        self.log.lock().in_flight > 0 || self.nodes.iter().any(|place| wants(place.id))
+    }
+
+    /// Puts packets on their way that take the place of others.
+    fn flush(&mut self) {
+        for (from, to, bytes) in std::mem::take(&mut self.world.fabric_mut().replaced) {
+            self.put(from, to, bytes);
+        }
+    }
+
+    /// Lets a datagram arrive that no node sent.
+    pub(crate) fn put(&mut self, source: std::net::SocketAddr, to: std::net::SocketAddr, bytes: Vec<u8>) {
+        let at = self.now();
+        let party = |address| {
+            let at = |place: &Place| self.world.address(place.id) == address;
+            Party { node: self.nodes.iter().position(at), address }
+        };
+        let packet = Captured { injected: true, ..captured(at, party(source), party(to), &bytes) };
+        self.log.lock().sent(packet, &ipv8_sim::Delivery { at, to, source });
+        self.world.inject(source, to, bytes);
+    }
+
+    /// Notices what nodes did on their own account.
+    #[track_caller]
+    pub(crate) fn after_use(&mut self) {
+        self.learn_names();
+        self.log.lock().settle();
+        self.check_panics();
+    }
+
+    #[track_caller]
+    fn check_panics(&mut self) {
+        let panic = self.log.lock().panic.take();
+        if let Some(said) = panic.filter(|_| !self.panics) {
+            panic!(
+                "{said}\n(outside of tests the node would go on; NetBuilder::allow_panics lets it); {}",
+                self.seed_hint()
+            );
+        }
+    }
+
+    pub(crate) fn seed_hint(&self) -> String {
+        format!("seed {}", self.seed)
+    }
+
+    #[track_caller]
+    fn fail_endless(&self, what: &str) -> ! {
+        self.learn_names();
+        panic!(
+            "{what}: more than {} packets or {} turns; {}\n{}\nUse deliver_packets(n) or a link with latency and advance() \
+             for nodes that never fall silent, or NetBuilder::packet_limit for those that say so much.",
+            self.packet_limit,
+            self.packet_limit.saturating_mul(TURNS_PER_PACKET),
+            self.seed_hint(),
+            self.what_runs()
+        )
+    }
+
+    /// What keeps the net busy.
+    fn what_runs(&self) -> String {
+        let mut kinds: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+        let log = self.log.lock();
+        for packet in log.packets().rev().take(LAST_PACKETS) {
+            let name = match (log.name_of(packet), packet.message_id()) {
+                (Some(name), _) => name.to_owned(),
+                (None, Some(id)) => format!("message {id}"),
+                (None, None) => "no packet".to_owned(),
+            };
+            *kinds.entry((self.party_name(packet.from), self.party_name(packet.to), name)).or_default() += 1;
+        }
+        let in_flight = log.in_flight;
+        drop(log);
+        let mut kinds: Vec<_> = kinds.into_iter().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let mut lines = vec![format!("{in_flight} packets are on their way; of the last {LAST_PACKETS} there were")];
+        lines.extend(
+            kinds.iter().take(8).map(|((from, to, name), count)| format!("  {count:6} {name}  {from} -> {to}")),
+        );
+        for place in &self.nodes {
+            let (tasks, requests) = self.world.node(place.id).pending();
+            if (tasks, requests) != (0, 0) {
+                lines.push(format!(
+                    "  {}: {tasks} tasks have not ended, {requests} requests wait for an answer",
+                    place.name
+                ));
+            }
+        }
+        lines.join("\n")
+    }
+}
