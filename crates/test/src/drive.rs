@@ -104,20 +104,29 @@ impl<F: Fabric> Net<F> {
     #[track_caller]
     pub fn advance(&mut self, time: Duration) {
         let end = self.now() + time;
-        self.drive_until(end, |_| false);
+        self.drive_until(end, |_, _| false);
         self.world.run_until(end);
         self.after_use();
     }
 
-    /// Lets virtual time pass until a condition holds, which is looked at after everything that happens. False if the time
-    /// was over first.
+    /// Lets virtual time pass until a condition holds, which is looked at after every packet that arrives and at the end of
+    /// every moment at which something happens. False if the time was over first.
     ///
     /// # Panics
     /// As [`Net::advance`].
     #[track_caller]
     pub fn advance_until(&mut self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
         let end = self.now() + limit;
-        let held = self.drive_until(end, |net| condition(net));
+        // Looking into a community makes its node take a turn, which is nothing new to look at.
+        let mut last: Option<(Time, usize, bool)> = None;
+        let held = self.drive_until(end, |net, over| {
+            let state = (net.now(), net.arrivals(), over);
+            let news = last.is_none_or(|last| last.1 != state.1 || (over && last != state));
+            if news {
+                last = Some(state);
+            }
+            news && condition(net)
+        });
         self.after_use();
         held
     }
@@ -136,7 +145,7 @@ impl<F: Fabric> Net<F> {
         let waker = Waker::from(flag.clone());
         let mut result = None;
         let end = self.now() + self.run_limit;
-        self.drive_until(end, |_| {
+        self.drive_until(end, |_, _| {
             if flag.0.swap(false, Ordering::AcqRel)
                 && let Poll::Ready(value) = future.as_mut().poll(&mut TaskContext::from_waker(&waker))
             {
@@ -176,18 +185,24 @@ impl<F: Fabric> Net<F> {
 
     // --- steps -----------------------------------------------------------------------------------------------------
 
-    /// Runs events up to a time, that time included, until a condition holds; says whether it does.
+    /// Runs events up to a time, that time included, until a condition holds; says whether it does. The condition is asked
+    /// after every event, and told whether there are no more at this moment.
     #[track_caller]
-    fn drive_until(&mut self, end: Time, mut condition: impl FnMut(&Self) -> bool) -> bool {
+    fn drive_until(&mut self, end: Time, mut condition: impl FnMut(&Self, bool) -> bool) -> bool {
         let (mut budget, mut before) = (self.budget(), self.arrivals());
         let mut second = self.now() + Duration::from_secs(1);
         loop {
             self.flush();
-            if condition(self) {
+            if condition(self, false) {
                 return true;
             }
-            if !self.step_within(end - self.now()) {
-                return false;
+            if !self.step_within(Duration::ZERO) {
+                if condition(self, true) {
+                    return true;
+                }
+                if !self.step_within(end - self.now()) {
+                    return false;
+                }
             }
             self.check_panics();
             if self.now() >= second {

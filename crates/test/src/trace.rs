@@ -87,7 +87,7 @@ impl<F: Fabric> Drop for Net<F> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             // Nodes are not asked for anything here: a handler of theirs may be what panicked.
-            eprintln!("{}", self.last_lines(AT_FAILURE));
+            eprint!("{}", self.last_lines(AT_FAILURE));
             eprintln!("{}={} runs it again", seeds::VARIABLE, self.seed);
         }
     }

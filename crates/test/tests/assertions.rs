@@ -57,6 +57,9 @@ seed 1"
 fn nothing_was_expected_or_something() {
     let net = shouted();
     let text = failure(|| assert_sent!(net, 2, []));
+    assert!(text.contains("> 1. to node 1: Shout (message 3, 25 bytes)"), "nobody named its type: {text}");
+    net.describe::<Shout>();
+    let text = failure(|| assert_sent!(net, 2, []));
     assert_eq!(
         text,
         "\

@@ -65,7 +65,7 @@ fn a_future_that_does_not_end_says_so() {
 
 /// Two nodes that shout at each other forever.
 fn endless() -> Net {
-    let mut net = Net::of(2, |_| Doubler { echoes: true, ..Doubler::default() });
+    let net = Net::of(2, |_| Doubler { echoes: true, ..Doubler::default() });
     let to = net.address(1);
     net.at(0, |_: &mut Doubler, cx| cx.send_to(to, Shout { number: 1 }));
     net
