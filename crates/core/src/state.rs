@@ -410,7 +410,8 @@ impl State {
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
         let Some(overlay) = self.place(packet.overlay).and_then(|place| place.overlay.as_mut()) else {
-            return;
+            // Unloaded by the handler of an earlier packet of its batch.
+            return self.drop_datagram(packet.source, packet.datagram, DropReason::Prefix);
         };
         let routes = overlay.routes.clone();
         let Some(route) = routes.get(packet.id) else {

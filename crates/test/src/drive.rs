@@ -218,7 +218,9 @@ impl<F: Fabric> Net<F> {
     /// Lets the next event happen, if there is one within this time; otherwise the time passes.
     fn step_within(&mut self, limit: Duration) -> bool {
         let mut stepped = false;
-        self.world.run_while(|_| !std::mem::replace(&mut stepped, true), limit)
+        let stepped = self.world.run_while(|_| !std::mem::replace(&mut stepped, true), limit);
+        self.settle();
+        stepped
     }
 
     fn arrivals(&self) -> usize {
@@ -242,7 +244,10 @@ impl<F: Fabric> Net<F> {
             let node = self.world.node(id);
             self.world.is_up(id) && (node.needs_turn() || node.next_deadline().is_some_and(|at| at <= now))
         };
-        self.log.lock().in_flight > 0 || self.nodes.iter().any(|place| wants(place.id))
+        let log = self.log.lock();
+        let moving = log.in_flight > 0 || log.is_waited_for();
+        drop(log);
+        moving || self.nodes.iter().any(|place| wants(place.id))
     }
 
     /// Puts packets on their way that take the place of others.
@@ -268,7 +273,6 @@ impl<F: Fabric> Net<F> {
     #[track_caller]
     pub(crate) fn after_use(&mut self) {
         self.learn_names();
-        self.log.lock().settle();
         self.check_panics();
     }
 

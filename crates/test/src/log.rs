@@ -59,8 +59,8 @@ pub(crate) struct Log {
     under_way: HashMap<(SocketAddr, SocketAddr, Time), VecDeque<Number>>,
     /// Packets that have not arrived.
     pub(crate) in_flight: usize,
-    /// The arrival of which no node has said yet what became of it.
-    arriving: Option<Number>,
+    /// Arrivals at nodes that have not said yet what became of them.
+    waiting: Vec<(Number, usize)>,
     pub(crate) arrivals: u64,
     /// A handler's panic that the test has not been told of.
     pub(crate) panic: Option<String>,
@@ -76,6 +76,10 @@ impl Log {
         }
         self.entries.push_back(entry);
         self.forgotten + u64::try_from(self.entries.len()).unwrap_or(u64::MAX) - 1
+    }
+
+    fn packet(&self, number: Number) -> Option<&Captured> {
+        self.entries.get(usize::try_from(number.checked_sub(self.forgotten)?).ok()?)?.packet()
     }
 
     fn packet_mut(&mut self, number: Number) -> Option<&mut Captured> {
@@ -96,7 +100,6 @@ impl Log {
 
     /// Forgets all entries; packets that are on their way still count as such.
     pub(crate) fn clear(&mut self) {
-        self.settle();
         self.forgotten += u64::try_from(self.entries.len()).unwrap_or_default();
         self.entries.clear();
     }
@@ -123,7 +126,6 @@ impl Log {
 
     /// It arrived: at a node, or it was lost at the last moment.
     pub(crate) fn arrived(&mut self, delivery: &Delivery, bytes: &[u8], result: Result<usize, Loss>) {
-        self.settle();
         self.now = self.now.max(delivery.at);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.arrivals += 1;
@@ -131,8 +133,7 @@ impl Log {
         let Some(numbers) = self.under_way.get_mut(&place) else { return };
         let waiting: Vec<_> = numbers.iter().copied().collect();
         // Several may arrive at one moment, in an order of the world's own.
-        let found =
-            waiting.iter().position(|number| self.packet_mut(*number).is_some_and(|packet| packet.bytes == bytes));
+        let found = waiting.iter().position(|number| self.packet(*number).is_some_and(|packet| packet.bytes == bytes));
         let Some(numbers) = self.under_way.get_mut(&place) else { return };
         let number = numbers.remove(found.unwrap_or_default());
         if numbers.is_empty() {
@@ -146,18 +147,27 @@ impl Log {
                 packet.arrived = Some(now);
                 packet.arrival = Some(arrival);
                 packet.to.node = Some(node);
-                self.arriving = Some(number);
+                self.waiting.push((number, node));
             }
             Err(loss) => packet.end = End::Lost(loss),
         }
     }
 
-    /// No node took what arrived last: it was down.
-    pub(crate) fn settle(&mut self) {
-        if let Some(packet) = self.arriving.take().and_then(|number| self.packet_mut(number)) {
-            packet.arrived = None;
-            packet.arrival = None;
-            packet.end = End::Lost(Loss::Down);
+    /// Arrivals that wait for their node.
+    pub(crate) fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// What arrived at nodes that are down is lost.
+    pub(crate) fn settle(&mut self, is_up: impl Fn(usize) -> bool) {
+        for (number, node) in std::mem::take(&mut self.waiting) {
+            if is_up(node) && number >= self.forgotten {
+                self.waiting.push((number, node));
+            } else if let Some(packet) = self.packet_mut(number) {
+                packet.arrived = None;
+                packet.arrival = None;
+                packet.end = End::Lost(Loss::Down);
+            }
         }
     }
 
@@ -166,9 +176,9 @@ impl Log {
         match observation {
             Observation::Delivered { datagram, message, .. } => {
                 self.learn(datagram, message);
-                self.took(datagram, End::Delivered);
+                self.took(node, datagram, End::Delivered);
             }
-            Observation::Dropped { datagram, reason, .. } => self.took(datagram, End::Dropped(*reason)),
+            Observation::Dropped { datagram, reason, .. } => self.took(node, datagram, End::Dropped(*reason)),
             Observation::NotSent { community, message, error } => {
                 let message = message.map_or_else(|| "a message".to_owned(), |id| format!("message {id}"));
                 self.note(Some(node), format!("{community} could not send {message}: {error}"));
@@ -183,11 +193,14 @@ impl Log {
         }
     }
 
-    fn took(&mut self, datagram: &[u8], end: End) {
-        let Some(number) = self.arriving else { return };
-        if let Some(packet) = self.packet_mut(number).filter(|packet| packet.bytes == datagram) {
+    fn took(&mut self, node: usize, datagram: &[u8], end: End) {
+        let is_it = |(number, at): &(Number, usize)| {
+            *at == node && self.packet(*number).is_some_and(|packet| packet.bytes == datagram)
+        };
+        let Some(index) = self.waiting.iter().position(is_it) else { return };
+        let (number, _) = self.waiting.remove(index);
+        if let Some(packet) = self.packet_mut(number) {
             packet.end = end;
-            self.arriving = None;
         }
     }
 

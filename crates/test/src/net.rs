@@ -283,6 +283,7 @@ impl<F: Fabric> Net<F> {
         let id = self.place(node).id;
         self.learn_names();
         self.world.crash(id);
+        self.settle();
         self.log.lock().note(Some(node), "crashes".to_owned());
     }
 
@@ -464,8 +465,8 @@ impl<F: Fabric> Net<F> {
     #[must_use]
     pub fn packets(&self) -> Vec<Captured> {
         self.learn_names();
-        let mut log = self.log.lock();
-        log.settle();
+        self.settle();
+        let log = self.log.lock();
         log.packets().cloned().collect()
     }
 
@@ -559,6 +560,14 @@ impl<F: Fabric> Net<F> {
         self.describe::<discovery::Ping>();
         self.describe::<discovery::Pong>();
         self
+    }
+
+    /// Marks what arrived at nodes that are down.
+    pub(crate) fn settle(&self) {
+        let mut log = self.log.lock();
+        if log.is_waited_for() {
+            log.settle(|node| self.nodes.get(node).is_some_and(|place| self.world.is_up(place.id)));
+        }
     }
 
     /// Asks all nodes what the messages are called that they sent.

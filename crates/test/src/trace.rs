@@ -29,7 +29,7 @@ impl<F: Fabric> Net<F> {
     #[must_use]
     pub fn trace(&self) -> String {
         self.learn_names();
-        self.log.lock().settle();
+        self.settle();
         self.last_lines(usize::MAX)
     }
 
