@@ -5,6 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
+use ipv8_crypto::{Curve, PrivateKey};
 use ipv8_sim::Links;
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -31,6 +32,16 @@ pub(crate) fn generator(seed: u64, number: usize) -> StdRng {
         *slot ^= byte;
     }
     StdRng::from_seed(bytes)
+}
+
+/// A key of curve25519, the same for the same number on every machine: for strangers, and for golden bytes of packets. It is
+/// no secret.
+#[must_use]
+pub fn key(number: u64) -> PrivateKey {
+    match PrivateKey::generate(Curve::Curve25519, &mut generator(number, usize::MAX)) {
+        Ok(key) => key,
+        Err(error) => panic!("ipv8-test: a key of curve25519 was not drawn: {error}"),
+    }
 }
 
 /// Runs a test with many seeds, and says which is the first that fails. The test is given a builder with the seed.

@@ -7,12 +7,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use common::{Answer, Doubler, Question, Shout};
 use ipv8_core::DropReason;
-use ipv8_crypto::{Curve, PrivateKey};
+use ipv8_crypto::PrivateKey;
 use ipv8_test::{Captured, End, Fate, Link, Loss, Net, assert_received};
-use rand::{SeedableRng, rngs::StdRng};
 
 fn stranger() -> PrivateKey {
-    PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([9; 32])).unwrap()
+    ipv8_test::key(9)
 }
 
 fn anywhere() -> SocketAddr {
