@@ -50,7 +50,7 @@ struct Budget {
 /// Time. No method sleeps: what takes an hour of virtual time takes as long as the nodes have to do in it.
 impl<F: Fabric> Net<F> {
     /// Delivers every packet, and those that are sent in answer, until nothing is on its way and no node has anything to
-    /// do now. Returns how many arrived. Over links without latency, no time passes; intervals and sleeping tasks wait for
+    /// do now. Returns how many arrived. Over the usual links hardly any time passes; intervals and sleeping tasks wait for
     /// [`Net::advance`].
     ///
     /// # Panics
@@ -99,8 +99,8 @@ impl<F: Fabric> Net<F> {
     ///
     /// # Panics
     /// If more packets arrive within one virtual second than
-    /// [`NetBuilder::packet_limit`](crate::NetBuilder::packet_limit) says: over links without latency, nodes that answer each
-    /// answer would never let time pass. If a handler panicked.
+    /// [`NetBuilder::packet_limit`](crate::NetBuilder::packet_limit) says: over the usual links, nodes that answer each
+    /// answer send a million packets in a second. If a handler panicked.
     #[track_caller]
     pub fn advance(&mut self, time: Duration) {
         let end = self.now() + time;

@@ -35,12 +35,15 @@ pub enum Mode {
     None,
 }
 
+/// Whether a datagram holds the message.
+type Matches<'e> = Box<dyn Fn(&[u8]) -> bool + 'e>;
+
 /// A message that is looked for.
 #[doc(hidden)]
 pub struct Expected<'e> {
     party: Option<usize>,
     text: String,
-    matches: Box<dyn Fn(&[u8]) -> bool + 'e>,
+    matches: Matches<'e>,
     is: fn(&Log, &Captured) -> bool,
     describe: fn(&mut Log),
 }

@@ -38,7 +38,7 @@
 //!     }
 //! }
 //!
-//! // Two nodes that know each other; links that lose nothing and take no time.
+//! // Two nodes that know each other; links that lose nothing and take a microsecond.
 //! let mut net = Net::of(2, |_| Calculator);
 //! let (calculator, other) = (net.handle::<Calculator>(0), net.peer(1));
 //!

@@ -52,7 +52,7 @@ impl Default for Net {
 
 /// Making it.
 impl Net {
-    /// A net without nodes, whose links lose nothing and take no time.
+    /// A net without nodes, whose links lose nothing and take a microsecond.
     #[must_use]
     pub fn new() -> Self {
         Self::builder().build()

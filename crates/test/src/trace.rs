@@ -63,7 +63,7 @@ impl<F: Fabric> Net<F> {
         if packet.copy {
             line.push_str("  (copy)");
         }
-        if let Some(arrived) = packet.arrived.filter(|arrived| *arrived != packet.sent) {
+        if let Some(arrived) = packet.arrived.filter(|arrived| time(*arrived) != time(packet.sent)) {
             let _ = write!(line, "  (arrived {})", time(arrived));
         }
         if packet.end != End::Delivered {
