@@ -555,6 +555,7 @@ impl<F: Fabric> Net<F> {
         self.describe::<messages::Puncture>();
         self.describe::<messages::NewPunctureRequest>();
         self.describe::<messages::NewPuncture>();
+        self.describe::<discovery::DiscoveryIntroductionRequest>();
         self.describe::<discovery::SimilarityRequest>();
         self.describe::<discovery::SimilarityResponse>();
         self.describe::<discovery::Ping>();
