@@ -8,8 +8,8 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
-    strategy::DEFAULT_TICK,
+    Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, RequestLimits, Target,
+    settings::SettingsError, strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
 use ipv8_discovery::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
@@ -120,6 +120,7 @@ pub struct Builder {
     tick: Duration,
     max_peers: MaxPeers,
     hardening: Hardening,
+    requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -135,6 +136,7 @@ pub fn builder() -> Builder {
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
+        requests: RequestLimits::default(),
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -215,6 +217,12 @@ impl Builder {
     /// [`Builder::overlay`] says it in its [`OverlayConfig`].
     pub fn max_peers(mut self, max_peers: MaxPeers) -> Self {
         self.max_peers = max_peers;
+        self
+    }
+
+    /// How many requests and caches may wait at once: [`RequestLimits::default`] unless this is called.
+    pub fn request_limits(mut self, limits: RequestLimits) -> Self {
+        self.requests = limits;
         self
     }
 
@@ -306,9 +314,9 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let (tick, hardening) = (self.tick, self.hardening);
-        let endpoint =
-            Endpoint::bind_with(&listen, |seed| NodeConfig { tick, hardening, ..NodeConfig::new(key, seed) })?;
+        let (tick, hardening, requests) = (self.tick, self.hardening, self.requests);
+        let config = |seed| NodeConfig { tick, hardening, requests, ..NodeConfig::new(key, seed) };
+        let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
         if let Some((file, _)) = &self.peer_file {
             file.load(endpoint.node())?;

@@ -32,9 +32,10 @@ pub mod tutorial {
 }
 
 pub use ipv8_core::{
-    self as core, Bootstrapper, Community, Context, DropReason, Elapsed, Handle, HandleError, Hardening, MaxPeers,
-    Node, OverlayConfig, Peer, Received, RequestError, Routes, Schedule, SendError, Settings, SettingsError, Stats,
-    Strategy, StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers,
+    self as core, Bootstrapper, Cache, CacheError, Cancelled, Community, Context, DropReason, Elapsed, Handle,
+    HandleError, Hardening, MaxPeers, Node, OverlayConfig, Passthrough, Peer, Promise, Promised, Received,
+    RequestError, RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, Routes, Schedule, SendError, Settings,
+    SettingsError, Stats, Strategy, StrategyCatalog, Target, TaskError, TaskRef, Time, Value, handlers, promise,
 };
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;

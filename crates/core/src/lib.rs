@@ -8,7 +8,8 @@
 //! | module | holds |
 //! |---|---|
 //! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
-//! | [`handle`] | the async view: tasks, sleeps, requests |
+//! | [`handle`] | the async view: tasks and sleeps |
+//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
@@ -64,7 +65,10 @@ pub use self::{
     observe::{Observation, Observer},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,
-    request::RequestError,
+    request::{
+        Cache, CacheError, CacheNumber, Cancelled, Passthrough, PassthroughGuard, Promise, Promised, RequestError,
+        RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, promise,
+    },
     routes::{Outcome, RouteError, Routes, SenderOf},
     schedule::{Schedule, TaskError, TaskRef},
     settings::{Settings, SettingsError, Value},

@@ -26,6 +26,7 @@ use crate::{
     keys::KeyCache,
     network::{Limits, Network, PeersError},
     outbox::Transmit,
+    request::{RequestLimits, Requests},
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
     stats::{self, DriverCounters, Stats, StatsReport, Traffic},
@@ -63,6 +64,8 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// How much the node trusts what it is told.
     pub hardening: Hardening,
+    /// How many requests and caches may wait.
+    pub requests: RequestLimits,
     /// The time in which every strategy takes one step.
     pub tick: Duration,
 }
@@ -80,6 +83,7 @@ impl NodeConfig {
             keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
+            requests: RequestLimits::default(),
             tick: DEFAULT_TICK,
         }
     }
@@ -127,6 +131,11 @@ impl Shared {
         Some(run(&mut state))
     }
 
+    /// Drops a future when the state is not in use any more, for those who hold one inside a handler.
+    pub(crate) fn drop_later(&self, future: crate::tasks::BoxFuture) {
+        self.tasks.bury_later(future);
+    }
+
     /// The same from outside a turn: brings the time up to date, and tells the driver that there may be something to do.
     pub(crate) fn with_now<R>(&self, run: impl FnOnce(&mut State) -> R) -> Option<R> {
         let result = self.with(|state| {
@@ -170,6 +179,7 @@ impl Node {
                 network: Network::hardened(config.limits, &config.hardening),
                 inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
+                requests: Requests::new(config.requests),
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),
@@ -225,6 +235,9 @@ impl Node {
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
                     asked: crate::defence::asked::Asked::default(),
+                    caches: None,
+                    passthrough: None,
+                    closing: false,
                     traffic: Traffic::default(),
                 });
                 if any_prefix {

@@ -28,7 +28,7 @@ use crate::{
     node::{Clock, Shared},
     observe::{Observation, Observer},
     outbox::Outbox,
-    request::{RequestError, Requests},
+    request::{Caches, Passthrough, Requests},
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskKind, TaskRef},
     stats::{self, DropReason, MessageStats, Queues, Stats, StatsReport, Traffic},
@@ -67,6 +67,12 @@ pub(crate) struct OverlayState {
     pub(crate) request_extra: Vec<u8>,
     pub(crate) response_extra: Vec<u8>,
     pub(crate) asked: Asked,
+    /// What handlers store for a while; most overlays store nothing.
+    pub(crate) caches: Option<Box<Caches>>,
+    /// Timeouts that a test overrides.
+    pub(crate) passthrough: Option<Box<Passthrough>>,
+    /// It is about to go: no requests and caches are taken any more.
+    pub(crate) closing: bool,
     pub(crate) traffic: Traffic,
 }
 
@@ -119,6 +125,7 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     pub(crate) inbound: Inbound,
     pub(crate) hardening: Hardening,
+    pub(crate) requests: Requests,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) shared: Weak<Shared>,
@@ -138,7 +145,7 @@ impl State {
             outbox: Outbox::default(),
             timers: Timers::default(),
             walkers: parts.walkers,
-            requests: Requests::default(),
+            requests: parts.requests,
             tasks: parts.tasks,
             stats: Stats::default(),
             unloaded: MessageStats::default(),
@@ -206,6 +213,7 @@ impl State {
     /// Takes an overlay out with everything that is its.
     pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> bool {
         self.enter(id, None, |community, cx| community.stopping(cx));
+        self.end_requests(id);
         let Some(overlay) = self.place(id).and_then(|place| {
             place.generation = place.generation.wrapping_add(1);
             place.overlay.take()
@@ -224,10 +232,6 @@ impl State {
             self.timers.cancel(timer);
         }
         self.tasks.cancel_overlay(id);
-        for pending in self.requests.take_overlay(id) {
-            self.timers.cancel(pending.timer);
-            pending.slot.fill(Err(RequestError::Unloaded));
-        }
         true
     }
 
@@ -318,6 +322,9 @@ impl State {
                 let Some(id) = owner.or_else(|| self.overlay_of(service)) else {
                     continue;
                 };
+                if !added {
+                    self.peer_gone(id, &peer);
+                }
                 self.enter(id, None, |community, cx| {
                     // An overlay with a network of its own hears of that one only.
                     if cx.community_id() != service || (owner.is_none() && cx.overlay.own_network.is_some()) {
@@ -486,6 +493,7 @@ impl State {
             let peers = overlay.own_network.as_ref().unwrap_or(&self.network).count_serving(*community_id);
             stats::overlay_stats(*id, *community_id, name, peers, traffic, routes)
         });
+        let caches = self.places.iter().filter_map(|place| place.overlay.as_ref()?.caches.as_ref());
         let (outbox, outbox_peak) = self.outbox.depth();
         StatsReport {
             at: self.now,
@@ -499,6 +507,8 @@ impl State {
                 resolves: self.resolves.len(),
                 tasks: parts.tasks,
                 requests: self.requests.len(),
+                caches: caches.map(|caches| caches.len()).sum(),
+                timers: self.timers.len(),
             },
             driver: parts.driver,
         }
@@ -518,12 +528,8 @@ impl State {
                 Some(Timer::Wake(waker)) => waker.wake(),
                 Some(Timer::Callback(overlay, id)) => self.run_callback(overlay, id),
                 Some(Timer::Walk) => self.walk(),
-                Some(Timer::RequestTimeout(key)) => {
-                    if let Some(pending) = self.requests.take(&key) {
-                        self.stats.timeouts += 1;
-                        pending.slot.fill(Err(RequestError::TimedOut(pending.timeout)));
-                    }
-                }
+                Some(Timer::RequestTimeout(key)) => self.request_timed_out(key),
+                Some(Timer::CacheTimeout(overlay, key)) => self.cache_timed_out(overlay, key),
             }
             self.run_hooks();
         }

@@ -208,6 +208,12 @@ impl Tasks {
         }
     }
 
+    /// Has a future dropped in this turn, or in the next one.
+    pub(crate) fn bury_later(&self, future: BoxFuture) {
+        self.inner.lock().graveyard.push(future);
+        self.ready.driver.wake();
+    }
+
     pub(crate) fn bury(&self) {
         // Dropping one may cancel others; the bound is only against a destructor that spawns without end.
         for _ in 0..POLLS_PER_TURN {

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, task::Waker};
 
-use crate::{community::OverlayId, request::RequestKey, schedule::CallbackId, time::Time};
+use crate::{
+    community::OverlayId,
+    request::{CacheKey, RequestKey},
+    schedule::CallbackId,
+    time::Time,
+};
 
 /// Names a timer. Keys order timers: by time, then by the order in which they were set, so that a run is repeatable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,8 +23,10 @@ pub(crate) enum Timer {
     Wake(Waker),
     /// A scheduled function of a community runs.
     Callback(OverlayId, CallbackId),
-    /// An unanswered request ends.
+    /// An unanswered request is asked again, or ends.
     RequestTimeout(RequestKey),
+    /// The time of a cache is over.
+    CacheTimeout(OverlayId, CacheKey),
     /// The next strategy takes its step.
     Walk,
 }
@@ -64,6 +71,10 @@ impl Timers {
             }
             _ => false,
         }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

@@ -1,17 +1,13 @@
 //! Tasks of a community: futures and scheduled methods.
 
-use std::{any::Any, future::Future, sync::Arc};
-
-use ipv8_crypto::Mid;
+use std::{future::Future, sync::Arc};
 
 use super::Context;
 use crate::{
     community::Community,
     handle::Handle,
-    request::RequestKey,
     routes::{Outcome, erase_callback},
     schedule::{Callback, CallbackId, Schedule, TaskError, TaskKind, TaskRef},
-    stats::DropReason,
     timers::Timer,
 };
 
@@ -150,16 +146,5 @@ impl Context<'_> {
     pub fn handle<C: Community>(&self) -> Option<Handle<C>> {
         (self.overlay.type_id == std::any::TypeId::of::<C>())
             .then(|| Handle::new(self.state.shared.clone(), self.overlay.id))
-    }
-
-    pub(crate) fn complete_request(&mut self, reply: u8, identifier: u64, peer: &Mid, answer: Box<dyn Any + Send>) {
-        let key = RequestKey { overlay: self.overlay.id, reply, identifier };
-        match self.state.requests.answered(&key, peer) {
-            Some(pending) => {
-                self.state.timers.cancel(pending.timer);
-                pending.slot.fill(Ok(answer));
-            }
-            None => self.count_drop(DropReason::Unsolicited),
-        }
     }
 }

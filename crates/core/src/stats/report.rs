@@ -55,6 +55,11 @@ pub struct Queues {
     pub tasks: usize,
     /// Requests that wait for an answer.
     pub requests: usize,
+    /// Caches that are stored, of all overlays.
+    pub caches: usize,
+    /// What is due at some time: the end of requests and caches, scheduled functions, sleeping tasks, and the next step of
+    /// a strategy.
+    pub timers: usize,
 }
 
 /// All numbers of a node at one moment; made by [`Node::report`](crate::Node::report). Its `Display` is a table.
@@ -119,9 +124,9 @@ const NAME: usize = 26;
 impl fmt::Display for StatsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stats { received, received_bytes, sent, sent_bytes, delivered, discarded, .. } = self.totals;
-        let Stats { verified, verify_time, signed, panics, timeouts, turns, .. } = self.totals;
+        let Stats { verified, verify_time, signed, panics, timeouts, retries, turns, .. } = self.totals;
         let up = self.at.since_origin().as_secs();
-        writeln!(f, "node       up {up} s, {turns} turns, {panics} panics, {timeouts} requests without answer")?;
+        writeln!(f, "node       up {up} s, {turns} turns, {panics} panics, {timeouts} timeouts, {retries} retries")?;
         writeln!(
             f,
             "received   {received} ({received_bytes} bytes): {delivered} delivered, {discarded} dropped, {} by the kernel",
@@ -131,11 +136,11 @@ impl fmt::Display for StatsReport {
         writeln!(f, "signatures {verified} checked in {} ms, {signed} made", millis(verify_time))?;
         let drops = DropReason::ALL.map(|reason| (reason, self.totals.dropped(reason)));
         writeln!(f, "dropped    {}", Drops(&drops))?;
-        let Queues { outbox, outbox_peak, resolves, tasks, requests } = self.queues;
+        let Queues { outbox, outbox_peak, resolves, tasks, requests, caches, timers } = self.queues;
         writeln!(
             f,
             "queues     to send {outbox} (most {outbox_peak}), at the sockets {} (most {}), tasks {tasks}, \
-             requests {requests}, names {resolves}",
+             requests {requests}, caches {caches}, timers {timers}, names {resolves}",
             self.driver.waiting, self.driver.waiting_peak
         )?;
         if self.driver.receive_buffer > 0 {
