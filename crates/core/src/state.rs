@@ -514,10 +514,6 @@ impl State {
         }
     }
 
-    pub(crate) fn expire_requests(&mut self) -> usize {
-        self.timers.hurry(self.now, |timer| matches!(timer, Timer::RequestTimeout(_)))
-    }
-
     // --- timers ------------------------------------------------------------------------------------------------
 
     /// Serves what is due, in the order of time.

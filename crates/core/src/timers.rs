@@ -50,16 +50,9 @@ impl Timers {
         self.queue.remove(&key);
     }
 
-    /// Makes the timers of a kind due at `now`, in the order in which they would have been; says how many there were. Their
-    /// keys are no timers' any more.
-    pub(crate) fn hurry(&mut self, now: Time, kind: impl Fn(&Timer) -> bool) -> usize {
-        let keys: Vec<_> = self.queue.iter().filter(|(_, timer)| kind(timer)).map(|(key, _)| *key).collect();
-        for key in &keys {
-            if let Some(timer) = self.queue.remove(key) {
-                self.set(now, timer);
-            }
-        }
-        keys.len()
+    /// Takes all timers of a kind, in the order in which they would be due.
+    pub(crate) fn take_all(&mut self, kind: impl Fn(&Timer) -> bool) -> Vec<Timer> {
+        self.queue.extract_if(.., |_, timer| kind(timer)).map(|(_, timer)| timer).collect()
     }
 
     /// Replaces the waker of a sleeping task; false if the timer has fired.

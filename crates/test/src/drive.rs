@@ -165,8 +165,8 @@ impl<F: Fabric> Net<F> {
         }
     }
 
-    /// Lets every request that waits for an answer end now as if its time were over, in all nodes, and delivers what comes
-    /// of it; no time passes for anything else. Returns how many requests there were.
+    /// Lets every request that waits for an answer, and every cache, time out now in all nodes, and delivers what comes of it;
+    /// no time passes for anything else. A request that is to be asked again is asked again. Returns how many there were.
     ///
     /// # Panics
     /// As [`Net::deliver`].

@@ -159,6 +159,18 @@ fn a_panic_in_a_handler_fails_the_test() {
 }
 
 #[test]
+fn a_panic_in_a_task_fails_the_test() {
+    let mut net = Net::of(1, |_| Doubler::default());
+    net.at(0, |_: &mut Doubler, cx| {
+        let _ = cx.spawn_named("worker", false, async { panic!("no work today") });
+    });
+    let text = failure(|| {
+        net.deliver();
+    });
+    assert!(text.starts_with("Doubler panicked") && text.contains("worker"), "{text}");
+}
+
+#[test]
 fn panics_can_be_allowed() {
     let mut net = Net::builder().allow_panics().of(2, |_| Doubler::default());
     let to = net.peer(1);
