@@ -22,8 +22,13 @@ fn pinged(delay: u64) -> Net {
 /// The round trips that the first node measured, in seconds.
 fn round_trips(net: &Net) -> Vec<u64> {
     let mid = net.peer(1).mid();
-    let pings = net.at(0, |_: &mut DiscoveryCommunity, cx| cx.network().get(&mid).unwrap().pings().to_vec());
-    pings.iter().map(Duration::as_secs).collect()
+    let mut seconds = Vec::new();
+    net.at(0, |_: &mut DiscoveryCommunity, cx| {
+        for ping in cx.network().get(&mid).unwrap().pings() {
+            seconds.push(ping.as_secs());
+        }
+    });
+    seconds
 }
 
 #[test]

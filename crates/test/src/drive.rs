@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::Future,
+    net::SocketAddr,
     pin::pin,
     sync::{
         Arc,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use ipv8_core::Time;
-use ipv8_sim::Fabric;
+use ipv8_sim::{Delivery, Fabric, Loss};
 
 use crate::{
     log::captured,
@@ -60,11 +61,7 @@ impl<F: Fabric> Net<F> {
     pub fn deliver(&mut self) -> usize {
         let before = self.arrivals();
         let mut budget = self.budget();
-        loop {
-            self.flush();
-            if !self.is_busy() || !self.step_within(LONGEST_WAY) {
-                break;
-            }
+        while self.is_busy() && self.next(LONGEST_WAY) {
             self.check_panics();
             if !self.spend(&mut budget, before) {
                 self.fail_endless("the net did not fall silent in one deliver()");
@@ -83,13 +80,11 @@ impl<F: Fabric> Net<F> {
     pub fn deliver_packets(&mut self, packets: usize) -> usize {
         let before = self.arrivals();
         let mut budget = Budget { packets, events: packets.saturating_add(1).saturating_mul(TURNS_PER_PACKET) };
-        loop {
-            self.flush();
-            let enough = self.arrivals() - before >= packets || !self.spend(&mut budget, before);
-            if enough || !self.is_busy() || !self.step_within(LONGEST_WAY) {
+        while self.arrivals() - before < packets && self.is_busy() && self.next(LONGEST_WAY) {
+            self.check_panics();
+            if !self.spend(&mut budget, before) {
                 break;
             }
-            self.check_panics();
         }
         self.after_use();
         self.arrivals() - before
@@ -192,15 +187,14 @@ impl<F: Fabric> Net<F> {
         let (mut budget, mut before) = (self.budget(), self.arrivals());
         let mut second = self.now() + Duration::from_secs(1);
         loop {
-            self.flush();
             if condition(self, false) {
                 return true;
             }
-            if !self.step_within(Duration::ZERO) {
+            if !self.next(Duration::ZERO) {
                 if condition(self, true) {
                     return true;
                 }
-                if !self.step_within(end - self.now()) {
+                if !self.next(end - self.now()) {
                     return false;
                 }
             }
@@ -245,34 +239,65 @@ impl<F: Fabric> Net<F> {
             self.world.is_up(id) && (node.needs_turn() || node.next_deadline().is_some_and(|at| at <= now))
         };
         let log = self.log.lock();
-        let moving = log.in_flight > 0 || log.is_waited_for();
+        let moving = log.in_flight > 0 || log.is_waited_for() || !self.world.fabric().replaced.is_empty();
         drop(log);
         moving || self.nodes.iter().any(|place| wants(place.id))
     }
 
-    /// Puts packets on their way that take the place of others.
-    fn flush(&mut self) {
+    /// Lets the next injected packet arrive, or else the next event happen if there is one within this time; otherwise the time
+    /// passes.
+    fn next(&mut self, limit: Duration) -> bool {
         for (from, to, bytes) in std::mem::take(&mut self.world.fabric_mut().replaced) {
             self.put(from, to, bytes);
         }
+        match self.injected.pop_front() {
+            Some((delivery, bytes)) => {
+                self.arrive(&delivery, &bytes);
+                true
+            }
+            None => self.step_within(limit),
+        }
     }
 
-    /// Lets a datagram arrive that no node sent.
-    pub(crate) fn put(&mut self, source: std::net::SocketAddr, to: std::net::SocketAddr, bytes: Vec<u8>) {
+    /// Puts a datagram on its way that no node sent. The world does not know of it.
+    pub(crate) fn put(&mut self, source: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
         let at = self.now();
-        let party = |address| {
-            let at = |place: &Place| self.world.address(place.id) == address;
-            Party { node: self.nodes.iter().position(at), address }
-        };
+        let party = |address| Party { node: self.node_at(address), address };
         let packet = Captured { injected: true, ..captured(at, party(source), party(to), &bytes) };
-        self.log.lock().sent(packet, &ipv8_sim::Delivery { at, to, source });
-        self.world.inject(source, to, bytes);
+        let delivery = Delivery { at, to, source };
+        self.log.lock().sent(packet, &delivery);
+        self.injected.push_back((delivery, bytes));
+    }
+
+    fn node_at(&self, address: SocketAddr) -> Option<usize> {
+        self.nodes.iter().position(|place| self.world.address(place.id) == address)
+    }
+
+    /// Hands a datagram to the node that it is for.
+    fn arrive(&mut self, delivery: &Delivery, bytes: &[u8]) {
+        let to = self.node_at(delivery.to);
+        let mut log = self.log.lock();
+        log.now = log.now.max(self.now());
+        log.arrived(delivery, bytes, to.ok_or(Loss::NoHost));
+        drop(log);
+        let up = |place: &&Place| self.world.is_up(place.id);
+        if let Some(place) = to.and_then(|to| self.nodes.get(to)).filter(up) {
+            let node = self.world.node(place.id);
+            let overlay = node.overlays().first().copied();
+            let time = overlay.and_then(|overlay| node.in_overlay(overlay, |cx| cx.now()).ok());
+            node.handle(time.unwrap_or(self.now()), [(delivery.source, bytes)]);
+            // The world sends what the node has to say at its next turn, which this asks for.
+            let _ = overlay.map(|overlay| node.in_overlay(overlay, |_| ()));
+        }
+        self.settle();
     }
 
     /// Notices what nodes did on their own account.
     #[track_caller]
     pub(crate) fn after_use(&mut self) {
         self.learn_names();
+        let now = self.now();
+        self.log.lock().now = now;
         self.check_panics();
     }
 

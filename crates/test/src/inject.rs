@@ -37,7 +37,8 @@ impl From<SocketAddr> for Origin {
 /// Injecting.
 impl<F: Fabric> Net<F> {
     /// Lets bytes arrive at a node with the next [`Net::deliver`], as if they came from another node's address, or from any
-    /// other. A captured packet is replayed by injecting its bytes, or [those with an error](Captured::corrupted).
+    /// other: whatever there is in between, and unknown to the [counters](Net::metrics) and the [hash](Net::trace_hash) of the
+    /// world. A captured packet is replayed by injecting its bytes, or [those with an error](Captured::corrupted).
     ///
     /// # Panics
     /// If one of them is no node.
@@ -106,20 +107,20 @@ impl<F: Fabric> Net<F> {
 
     /// Holds back the next packet for which a condition holds.
     pub fn drop_next(&mut self, matches: impl FnMut(&Captured) -> bool + Send + 'static) {
-        self.next(Fate::Drop, matches);
+        self.once(Fate::Drop, matches);
     }
 
     /// Delays the next packet for which a condition holds.
     pub fn delay_next(&mut self, delay: Duration, matches: impl FnMut(&Captured) -> bool + Send + 'static) {
-        self.next(Fate::Delay(delay), matches);
+        self.once(Fate::Delay(delay), matches);
     }
 
     /// Lets the next packet arrive twice for which a condition holds.
     pub fn duplicate_next(&mut self, matches: impl FnMut(&Captured) -> bool + Send + 'static) {
-        self.next(Fate::Duplicate, matches);
+        self.once(Fate::Duplicate, matches);
     }
 
-    fn next(&mut self, fate: Fate, mut matches: impl FnMut(&Captured) -> bool + Send + 'static) {
+    fn once(&mut self, fate: Fate, mut matches: impl FnMut(&Captured) -> bool + Send + 'static) {
         let mut fate = Some(fate);
         self.rule(Box::new(move |packet| if fate.is_some() && matches(packet) { fate.take() } else { None }));
     }

@@ -1,6 +1,6 @@
 //! The net: its nodes, and looking into them.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use ipv8_core::{
     Community, Context, DropReason, Handle, Node, OverlayConfig, OverlayId, Peer, PeerRecord, StatsReport, Time,
@@ -8,7 +8,7 @@ use ipv8_core::{
 };
 use ipv8_crypto::{Mid, PublicKey};
 use ipv8_discovery::{Tracker, messages as discovery};
-use ipv8_sim::{Fabric, Link, Links, NodeId, World};
+use ipv8_sim::{Delivery, Fabric, Link, Links, NodeId, World};
 use ipv8_wire::{CommunityId, Message, Payload};
 
 use crate::{
@@ -40,6 +40,8 @@ pub struct Net<F: Fabric = Links> {
     pub(crate) packet_limit: usize,
     pub(crate) run_limit: Duration,
     pub(crate) panics: bool,
+    /// Packets that no node sent and that have not arrived.
+    pub(crate) injected: VecDeque<(Delivery, Vec<u8>)>,
     /// Messages that assertions pass over: id and name.
     pub(crate) ignored: Vec<(u8, &'static str)>,
 }

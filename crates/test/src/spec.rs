@@ -1,6 +1,6 @@
 //! How a net and its nodes are made.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use ipv8_core::{Community, Node, OverlayConfig, Target};
 use ipv8_crypto::{Curve, PrivateKey};
@@ -238,6 +238,7 @@ impl<F: Fabric> NetBuilder<F> {
             packet_limit,
             run_limit,
             panics,
+            injected: VecDeque::new(),
             ignored: Vec::new(),
         }
         .with_known_messages()

@@ -22,7 +22,7 @@ pub enum Fate {
     Delay(Duration),
     /// It arrives twice.
     Duplicate,
-    /// These bytes arrive in its place, at once and from its sender's address.
+    /// These bytes arrive in its place, at once and from its sender's own address, whatever NATs there are.
     Replace(Vec<u8>),
 }
 

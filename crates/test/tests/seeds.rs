@@ -11,13 +11,13 @@ use ipv8_discovery::{RandomWalk, Tracker, TrackerBootstrapper};
 use ipv8_sim::World;
 use ipv8_test::{Link, Net, NodeOptions, NodeSpec, assert_received, for_seeds};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const HALF_A_MINUTE: Duration = Duration::from_secs(30);
 
 fn lossy() -> Link {
     Link::default().loss(0.1).duplication(0.1)
 }
 
-/// Ten nodes that walk for a minute; `look` is called every ten seconds.
+/// Ten nodes that walk for half a minute; `look` is called every five seconds.
 fn walked(seed: u64, look: impl Fn(&mut Net)) -> u64 {
     let mut net = Net::builder().seed(seed).link(lossy()).build();
     for _ in 0..10 {
@@ -25,7 +25,7 @@ fn walked(seed: u64, look: impl Fn(&mut Net)) -> u64 {
     }
     net.add_tracker();
     for _ in 0..6 {
-        net.advance(MINUTE / 6);
+        net.advance(HALF_A_MINUTE / 6);
         look(&mut net);
     }
     assert!(net.peers::<Doubler>(0).len() >= 3, "{:?}", net.peers::<Doubler>(0));
@@ -66,7 +66,7 @@ fn the_kit_itself_changes_nothing() {
         node.load(OverlayConfig::new(Tracker::default()).any_prefix()).unwrap();
     }));
     world.host("tracker.test", address);
-    world.run_for(MINUTE);
+    world.run_for(HALF_A_MINUTE);
     assert_eq!(walked(5, |_| {}), world.trace_hash());
 }
 

@@ -412,14 +412,6 @@ impl<F: Fabric> World<F> {
         self.schedule(from, last, bytes);
     }
 
-    /// Lets a datagram arrive now that no node sent: one that a test forged, damaged or kept from earlier. `source` is where
-    /// it seems to come from. What is between the nodes decides on its arrival as on that of any other
-    /// ([`Fabric::arrive`]), but it is never delayed and not counted as sent.
-    pub fn inject(&mut self, source: SocketAddr, to: SocketAddr, bytes: Vec<u8>) {
-        let by = self.hosts.at(to).map_or(0, NodeId::index);
-        self.queue.push(self.now, by, Event::Deliver { delivery: Delivery { at: self.now, to, source }, bytes });
-    }
-
     fn schedule(&mut self, from: NodeId, mut delivery: Delivery, bytes: Vec<u8>) {
         delivery.at = delivery.at.max(self.now);
         self.queue.push(delivery.at, from.0, Event::Deliver { delivery, bytes });
