@@ -19,13 +19,13 @@ struct Divide {
     by: u32,
 }
 
-struct Divider;
+struct Divider(u32);
 
 impl Community for Divider {
     const ID: CommunityId = community_id!("bb00000000000000000000000000000000000002");
 
     fn routes(r: &mut Routes<Self>) {
-        r.on(|_: &mut Self, _: &mut Context<'_>, _: &Peer, message: Divide| drop(100 / message.by));
+        r.on(|divider: &mut Self, _: &mut Context<'_>, _: &Peer, message: Divide| divider.0 += 100 / message.by);
     }
 }
 
@@ -37,8 +37,8 @@ fn node(number: u8) -> Node {
 #[test]
 fn every_datagram_is_told_of_once() {
     let (sender, receiver) = (node(1), node(2));
-    let handle = sender.load(Divider).unwrap();
-    receiver.load(Divider).unwrap();
+    let handle = sender.load(Divider(0)).unwrap();
+    receiver.load(Divider(0)).unwrap();
     let said = Arc::new(Mutex::new(Vec::new()));
     for (name, node) in [("sender", &sender), ("receiver", &receiver)] {
         let said = said.clone();
