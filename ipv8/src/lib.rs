@@ -22,13 +22,13 @@ mod service;
 /// Creating your first overlay, step by step.
 #[doc = include_str!("../docs/tutorial/overlay.md")]
 pub mod tutorial {
-    /// Network I/O without bursts, and a strategy of your own.
-    #[doc = include_str!("../docs/tutorial/discovery-strategy.md")]
-    pub mod discovery_strategy {}
-
     /// Testing an overlay with many nodes, without sockets and without waiting.
     #[doc = include_str!("../docs/tutorial/testing.md")]
     pub mod testing {}
+
+    /// Network I/O without bursts, and a strategy of your own.
+    #[doc = include_str!("../docs/tutorial/discovery-strategy.md")]
+    pub mod discovery_strategy {}
 }
 
 pub use ipv8_core::{

@@ -512,12 +512,6 @@ impl Node {
         self.shared.with(|state| state.defence_tables()).unwrap_or_default()
     }
 
-    /// Lets every request that waits for an answer, and every cache, time out now, in the order of their time limits;
-    /// for tests. One that is to be asked again is asked again. Says how many there were; none inside a handler.
-    pub fn expire_requests(&self) -> usize {
-        self.shared.with_now(State::expire_requests).unwrap_or_default()
-    }
-
     /// Tasks and requests that are under way.
     #[must_use]
     pub fn pending(&self) -> (usize, usize) {

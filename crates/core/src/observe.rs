@@ -1,8 +1,8 @@
-//! Seeing what becomes of every datagram, for tests and for tools that show packets.
+//! Seeing what becomes of every datagram, and hurrying what waits: for tests and for tools that show packets.
 
 use std::net::SocketAddr;
 
-use crate::{node::Node, outbox::SendError, stats::DropReason};
+use crate::{node::Node, outbox::SendError, state::State, stats::DropReason};
 
 /// What an [`Observer`] is told. Each datagram that comes in ends in one of the first two.
 #[derive(Clone, Copy, Debug)]
@@ -35,13 +35,14 @@ pub enum Observation<'a> {
         /// Why not.
         error: &'a SendError,
     },
-    /// A handler, a scheduled function, a strategy or a task panicked.
+    /// A handler, another method of a community, or a strategy panicked. Tasks are not told of: they panic on their own, and
+    /// are counted in [`Stats::panics`](crate::Stats) as all are.
     Panicked {
         /// The community that it belongs to, as in logs.
         community: &'static str,
         /// The id of the message that was being handled.
         message: Option<u8>,
-        /// What the panic said; of a task, only that it panicked.
+        /// What the panic said.
         text: &'a str,
     },
 }
@@ -55,5 +56,11 @@ impl Node {
     /// handler of the node.
     pub fn set_observer(&self, observer: Option<Observer>) {
         self.shared().with(|state| state.observer = observer);
+    }
+
+    /// Lets every request that waits for an answer, and every cache, time out now, in the order of their time limits;
+    /// for tests. One that is to be asked again is asked again. Says how many there were; none inside a handler.
+    pub fn expire_requests(&self) -> usize {
+        self.shared().with_now(State::expire_requests).unwrap_or_default()
     }
 }

@@ -266,11 +266,14 @@ impl State {
         match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
-                let (message, text) = (received.map(Received::message_id), panic_text(&*panic));
-                self.count_panic(id, message);
-                let community = self.name_of(id).unwrap_or_default();
-                tracing::error!(community, message, panic = text, "a handler panicked; the node goes on");
-                self.observe(&Observation::Panicked { community, message, text });
+                self.observe_panic(id, received, panic_text(&*panic));
+                self.count_panic(id, received.map(Received::message_id));
+                tracing::error!(
+                    community = self.name_of(id),
+                    message = received.map(Received::message_id),
+                    panic = panic_text(&*panic),
+                    "a handler panicked; the node goes on"
+                );
                 None
             }
         }
@@ -471,6 +474,11 @@ impl State {
         }
     }
 
+    fn observe_panic(&mut self, id: OverlayId, received: Option<&Received<'_>>, text: &str) {
+        let community = self.name_of(id).unwrap_or_default();
+        self.observe(&Observation::Panicked { community, message: received.map(Received::message_id), text });
+    }
+
     // --- counting ----------------------------------------------------------------------------------------------
 
     fn traffic(&mut self, id: OverlayId) -> Option<&mut Traffic> {
@@ -628,9 +636,6 @@ impl State {
         for Ended { overlay, id, name, panicked } in ended {
             if *panicked {
                 self.count_panic(*overlay, None);
-                let community = self.name_of(*overlay).unwrap_or_default();
-                let text = format!("the task `{}` panicked", name.as_deref().unwrap_or("anonymous"));
-                self.observe(&Observation::Panicked { community, message: None, text: &text });
             }
             if let Some(name) = name
                 && let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())

@@ -299,16 +299,45 @@ impl<F: Fabric> Net<F> {
         let now = self.now();
         self.log.lock().now = now;
         self.check_panics();
+        self.check_task_panics();
     }
 
     #[track_caller]
     fn check_panics(&mut self) {
         let panic = self.log.lock().panic.take();
-        if let Some(said) = panic.filter(|_| !self.panics) {
-            panic!(
-                "{said}\n(outside of tests the node would go on; NetBuilder::allow_panics lets it); {}",
-                self.seed_hint()
-            );
+        if let Some(said) = panic {
+            self.count_panics();
+            self.fail_panic(&said);
+        }
+    }
+
+    /// Notices panics of tasks, of which nodes only say how many there were.
+    #[track_caller]
+    fn check_task_panics(&mut self) {
+        if let Some(node) = self.count_panics() {
+            let said = format!("a task of {} panicked: what it said was printed when it did", self.name(node));
+            self.fail_panic(&said);
+        }
+    }
+
+    /// Takes note of how often nodes panicked, and returns one that did since the last time.
+    fn count_panics(&mut self) -> Option<usize> {
+        let mut found = None;
+        for (number, place) in self.nodes.iter_mut().enumerate() {
+            let panics = self.world.node(place.id).stats().panics;
+            if panics > place.panics {
+                found = found.or(Some(number));
+            }
+            place.panics = panics;
+        }
+        found
+    }
+
+    #[track_caller]
+    fn fail_panic(&self, said: &str) {
+        if !self.panics {
+            let hint = self.seed_hint();
+            panic!("{said}\n(outside of tests the node would go on; NetBuilder::allow_panics lets it); {hint}");
         }
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Place {
     pub(crate) name: String,
     /// Serves every community, and is introduced to none.
     tracker: bool,
+    /// How often it panicked, as far as the test was told.
+    pub(crate) panics: u64,
 }
 
 /// Nodes with communities under virtual time, and all packets between them. [The crate](crate) shows how it is used.
@@ -114,7 +116,7 @@ impl<F: Fabric> Net<F> {
         let name = spec.name.take().unwrap_or_else(|| format!("node {number}"));
         let options = spec.into_options(number, self.seed, self.log.clone());
         let id = self.world.add_node(options);
-        self.nodes.push(Place { id, name, tracker });
+        self.nodes.push(Place { id, name, tracker, panics: 0 });
         number
     }
 
