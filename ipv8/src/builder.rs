@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, RequestLimits, Target,
+    Community, DEFAULT_UNLOAD_LIMIT, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, RequestLimits, Target,
     settings::SettingsError, strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
@@ -121,6 +121,7 @@ pub struct Builder {
     max_peers: MaxPeers,
     hardening: Hardening,
     requests: RequestLimits,
+    unload_limit: Duration,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -137,6 +138,7 @@ pub fn builder() -> Builder {
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
         requests: RequestLimits::default(),
+        unload_limit: DEFAULT_UNLOAD_LIMIT,
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -232,6 +234,13 @@ impl Builder {
         self
     }
 
+    /// How long the last tasks of communities ([`Context::at_unload`](ipv8_core::Context::at_unload)) may take when the node
+    /// stops; five seconds unless said otherwise.
+    pub fn unload_limit(mut self, limit: Duration) -> Self {
+        self.unload_limit = limit;
+        self
+    }
+
     /// Keeps the peers that were found in this file: they are loaded at the start, and saved when the service is stopped
     /// and at intervals of a second or more ([`DEFAULT_SAVE_INTERVAL`] is a good choice). See [`PeerFile`].
     pub fn peer_file(mut self, path: impl Into<PathBuf>, interval: Duration) -> Self {
@@ -314,8 +323,9 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let (tick, hardening, requests) = (self.tick, self.hardening, self.requests);
-        let config = |seed| NodeConfig { tick, hardening, requests, ..NodeConfig::new(key, seed) };
+        let (tick, hardening) = (self.tick, self.hardening);
+        let (requests, unload_limit) = (self.requests, self.unload_limit);
+        let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
         let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
         if let Some((file, _)) = &self.peer_file {

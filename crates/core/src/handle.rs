@@ -12,6 +12,7 @@ use std::{
 use crate::{
     community::{Community, OverlayId},
     context::Context,
+    join::Task,
     node::Shared,
     time::Time,
     timers::{Timer, TimerKey},
@@ -32,8 +33,8 @@ pub enum HandleError {
 ///
 /// It does not keep the node alive. Nothing is held across an `.await`: [`Handle::with`] takes a synchronous closure.
 pub struct Handle<C> {
-    shared: Weak<Shared>,
-    overlay: OverlayId,
+    pub(crate) shared: Weak<Shared>,
+    pub(crate) overlay: OverlayId,
     community: PhantomData<fn() -> C>,
 }
 
@@ -93,6 +94,17 @@ impl<C: Community> Handle<C> {
     #[must_use]
     pub fn is_loaded(&self) -> bool {
         self.shared.upgrade().is_some_and(|shared| shared.with(|state| state.is_loaded(self.overlay)).unwrap_or(true))
+    }
+
+    /// Runs a future as a task of the community, from outside of its handlers: see [`Context::spawn`].
+    ///
+    /// # Errors
+    /// As [`Handle::with`]. While the community is being unloaded the task is refused, which its result tells.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Task<T>, HandleError> {
+        self.with(|_, cx| cx.spawn(future))
     }
 
     /// Waits for a time, measured from the first poll. Under the simulator this is virtual time.
@@ -164,7 +176,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let (Some(timer), Some(shared)) = (self.timer, self.shared.upgrade()) {
-            shared.with(|state| state.timers.cancel(timer));
+            shared.with_or_later(move |state| state.timers.cancel(timer));
         }
     }
 }

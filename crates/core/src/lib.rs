@@ -10,6 +10,7 @@
 //! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
 //! | [`handle`] | the async view: tasks and sleeps |
 //! | [`request`] | requests that wait for their answer, states that wait for more |
+//! | [`schedule`], [`blocking`], `unload` | tasks: when they run, what takes long, how they end |
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
@@ -19,6 +20,7 @@
 //! | [`stats`], [`observe`] | what is counted, for each overlay and message; what becomes of each datagram |
 
 pub mod beacon;
+pub mod blocking;
 pub mod bootstrap;
 pub mod catalog;
 pub mod community;
@@ -38,27 +40,34 @@ pub mod strategy;
 
 mod addresses;
 mod defence;
+mod driver_waker;
 mod inbound;
 mod intro;
+mod join;
 mod keys;
 mod outbox;
 mod peer;
+mod scheduled;
 mod state;
 mod tasks;
 mod time;
 mod timers;
+mod unload;
+mod watch;
 
 pub use ipv8_crypto as crypto;
 pub use ipv8_wire as wire;
 
 pub use self::{
     addresses::Interfaces,
+    blocking::{Blocking, BlockingError, BlockingJob},
     bootstrap::{Bootstrapper, Resolve},
     catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     defence::hardening::{self, DefenceTables, Hardening},
     handle::{Elapsed, Handle, HandleError, Sleep},
+    join::{JoinError, Task},
     keys::KeyCache,
     network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
@@ -70,10 +79,12 @@ pub use self::{
         RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, promise,
     },
     routes::{Outcome, RouteError, Routes, SenderOf},
-    schedule::{Schedule, TaskError, TaskRef},
+    schedule::{Schedule, TaskError, TaskInfo, TaskRef},
     settings::{Settings, SettingsError, Value},
     stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
     strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,
+    unload::{DEFAULT_UNLOAD_LIMIT, LastTask, UnloadReport, Unloading},
+    watch::Busy,
 };

@@ -3,6 +3,7 @@
 use std::{
     any::{Any, TypeId},
     fmt,
+    future::Future,
     marker::PhantomData,
     net::SocketAddr,
     time::Duration,
@@ -13,10 +14,12 @@ use ipv8_wire::{Auth, Identified, Message, Payload, ReadError, Signed, Unsigned}
 use crate::{
     community::{Community, short_type_name},
     context::{Context, Received},
+    handle::Handle,
     messages::{BASE, DEPRECATED},
     peer::Peer,
     request::Cache,
-    schedule::{CallbackFn, Schedule},
+    schedule::{Body, CallbackFn, Schedule},
+    tasks::{BoxFuture, TaskName},
 };
 
 /// Who a handler is told that a message comes from: the compiler picks it by how the message is authenticated.
@@ -136,7 +139,7 @@ pub enum RouteError {
 /// Collects the handlers of a community.
 pub struct Routes<C> {
     pub(crate) table: RouteTable,
-    pub(crate) scheduled: Vec<(Schedule, CallbackFn)>,
+    pub(crate) scheduled: Vec<Scheduled>,
     errors: Vec<RouteError>,
     community: PhantomData<fn(C)>,
 }
@@ -285,7 +288,19 @@ impl<C: Community> Routes<C> {
         R: Outcome,
         F: FnMut(&mut C, &mut Context<'_>) -> R + Send + 'static,
     {
-        self.scheduled.push((schedule, erase_callback(function)));
+        let name = TaskName::of::<F>(schedule.name.clone());
+        self.scheduled.push(Scheduled { schedule, name, body: Body::Function(erase_callback(function)) });
+        self
+    }
+
+    /// Runs what a function makes as the schedule says; ends with the community. See [`Context::schedule_async`].
+    pub fn schedule_async<Fut, F>(&mut self, schedule: Schedule, make: F) -> &mut Self
+    where
+        Fut: Future<Output = ()> + Send + 'static,
+        F: FnMut(Handle<C>) -> Fut + Send + 'static,
+    {
+        let name = TaskName::of::<Fut>(schedule.name.clone());
+        self.scheduled.push(Scheduled { schedule, name, body: erase_async(make) });
         self
     }
 
@@ -340,12 +355,32 @@ impl<C: Community> Routes<C> {
         self
     }
 
-    pub(crate) fn finish(self) -> Result<(RouteTable, Vec<(Schedule, CallbackFn)>), RouteError> {
+    pub(crate) fn finish(self) -> Result<(RouteTable, Vec<Scheduled>), RouteError> {
         match self.errors.into_iter().next() {
             Some(error) => Err(error),
             None => Ok((self.table, self.scheduled)),
         }
     }
+}
+
+/// What is to run in a community.
+pub(crate) struct Scheduled {
+    pub(crate) schedule: Schedule,
+    pub(crate) name: TaskName,
+    pub(crate) body: Body,
+}
+
+/// Forgets the types of a function that makes futures.
+pub(crate) fn erase_async<C, Fut, F>(mut make: F) -> Body
+where
+    C: Community,
+    Fut: Future<Output = ()> + Send + 'static,
+    F: FnMut(Handle<C>) -> Fut + Send + 'static,
+{
+    Body::Future(Box::new(move |cx| {
+        let future: BoxFuture = Box::pin(make(cx.handle()?));
+        Some(future)
+    }))
 }
 
 /// Forgets the type of a community's scheduled method.

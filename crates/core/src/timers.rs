@@ -29,6 +29,8 @@ pub(crate) enum Timer {
     CacheTimeout(OverlayId, CacheKey),
     /// The next strategy takes its step.
     Walk,
+    /// The last tasks of a community had time enough.
+    UnloadLimit(OverlayId),
 }
 
 /// All timers of a node.

@@ -5,7 +5,6 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    net::SocketAddr,
     pin::Pin,
     sync::{
         Arc, Mutex, OnceLock,
@@ -530,7 +529,7 @@ impl World {
             match &asked.expected {
                 None | Some(Expected::Nothing) => assert_eq!(told, [], "{}", asked.number),
                 Some(Expected::Ends(End::Cancelled)) => assert_eq!(told, []),
-                Some(Expected::Ends(end)) => assert_eq!(told, [end.clone()], "{}", asked.number),
+                Some(Expected::Ends(end)) => assert_eq!(told, std::slice::from_ref(end), "{}", asked.number),
             }
             if let Waiter::Cache(Some(future)) = &mut asked.waiter {
                 let polled = Pin::new(future).poll(&mut TaskContext::from_waker(Waker::noop()));

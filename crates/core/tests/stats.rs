@@ -324,7 +324,7 @@ fn queues_are_told_with_the_most_that_they_held() {
     let queues = node.report().queues;
     assert_eq!((queues.outbox, queues.outbox_peak), (5, 5));
     hand_in(&node, 0, &[]);
-    quiz.with(|_, cx| cx.spawn(std::future::pending())).unwrap();
+    quiz.with(|_, cx| cx.spawn(std::future::pending::<()>())).unwrap();
     let queues = node.report().queues;
     assert_eq!((queues.outbox, queues.outbox_peak, queues.tasks), (0, 5, 1));
 }

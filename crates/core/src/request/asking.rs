@@ -2,7 +2,6 @@
 
 use std::{
     any::{Any, TypeId},
-    future::Future,
     sync::{Arc, Weak},
 };
 
@@ -200,7 +199,7 @@ impl Context<'_> {
         Q: Request + Outgoing,
         Q::Reply: Message + Identified + 'static,
     {
-        if self.overlay.closing {
+        if self.overlay.is_over {
             return Err(RequestError::Unloaded);
         }
         let reply = <Q::Reply as Message>::ID;
@@ -247,17 +246,12 @@ struct Outstanding {
 
 impl Drop for Outstanding {
     fn drop(&mut self) {
-        let Some(shared) = self.shared.upgrade() else { return };
-        // Answered already, the identifier may be another request's by now: the serial number tells.
-        if shared.with(|state| state.give_up(self.id)).is_none() {
-            // A handler of the node dropped us, with the state in use: the node does it when the handler is done.
-            let (shared_again, id) = (self.shared.clone(), self.id);
-            shared.drop_later(Box::pin(drop_with(Self { shared: shared_again, id })));
+        let id = self.id;
+        if let Some(shared) = self.shared.upgrade() {
+            // Answered already, the identifier may be another request's by now: the serial number tells.
+            shared.with_or_later(move |state| {
+                state.give_up(id);
+            });
         }
     }
-}
-
-/// A future that holds something until it is dropped.
-fn drop_with(held: Outstanding) -> impl Future<Output = ()> {
-    async move { drop(held) }
 }

@@ -72,7 +72,6 @@ impl<T> Slot<T> {
 /// drop(broken);
 /// assert_eq!(poll(future), Poll::Ready(Err(Cancelled)));
 /// ```
-#[must_use]
 pub fn promise<T>() -> (Promise<T>, Promised<T>) {
     let slot = Arc::new(Slot::default());
     (Promise { slot: Some(slot.clone()) }, Promised { slot })

@@ -6,6 +6,7 @@
 mod driver;
 mod message;
 mod report;
+mod tasks;
 
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ pub use self::{
     driver::{DriverCounters, DriverStats},
     message::{Counts, MessageStats},
     report::{OverlayStats, Queues, StatsReport},
+    tasks::TaskStats,
 };
 pub(crate) use self::{
     message::Traffic,
     report::{Parts, overlay_stats},
+    tasks::{TaskTable, Usage},
 };
 
 /// Why a datagram or a message was dropped.

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use ipv8_wire::CommunityId;
 
-use super::{DriverStats, DropReason, MessageStats, Stats, Traffic};
+use super::{DriverStats, DropReason, MessageStats, Stats, TaskStats, Traffic};
 use crate::{community::OverlayId, routes::RouteTable, time::Time};
 
 /// What an overlay counted.
@@ -21,6 +21,8 @@ pub struct OverlayStats {
     pub peers: usize,
     /// Its messages that came, went or were dropped, in the order of their ids.
     pub messages: Vec<MessageStats>,
+    /// What its tasks did, in the order of their names.
+    pub tasks: Vec<TaskStats>,
 }
 
 impl OverlayStats {
@@ -32,6 +34,12 @@ impl OverlayStats {
             total += message;
         }
         total
+    }
+
+    /// What the tasks of a name did; `None` if there was none.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<&TaskStats> {
+        self.tasks.iter().find(|task| &*task.name == name)
     }
 
     /// What was counted for a message id; `None` if nothing was.
@@ -107,13 +115,14 @@ pub(crate) fn overlay_stats(
     peers: usize,
     traffic: &Traffic,
     routes: &RouteTable,
+    tasks: Vec<TaskStats>,
 ) -> OverlayStats {
     let mut messages = traffic.messages().to_vec();
     for message in &mut messages {
         let handled = message.id.and_then(|id| routes.get(id)).map(|route| route.name);
         message.name = message.name.or(handled);
     }
-    OverlayStats { id, community_id, name, peers, messages }
+    OverlayStats { id, community_id, name, peers, messages, tasks }
 }
 
 // --- the table ---------------------------------------------------------------------------------------------------
@@ -155,6 +164,7 @@ impl fmt::Display for StatsReport {
             if overlay.messages.len() > 1 {
                 row(f, "  all", &overlay.total())?;
             }
+            task_rows(f, &overlay.tasks)?;
         }
         if self.unloaded != MessageStats::default() {
             writeln!(f)?;
@@ -171,6 +181,22 @@ fn heading(f: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
         "{title:NAME$} {:>9} {:>12} {:>9} {:>12} {:>9} {:>10}  dropped",
         "received", "bytes", "sent", "bytes", "checked", "ms"
     )
+}
+
+fn task_rows(f: &mut fmt::Formatter<'_>, tasks: &[TaskStats]) -> fmt::Result {
+    if !tasks.is_empty() {
+        let title = "  tasks";
+        writeln!(f, "{title:NAME$} {:>9} {:>12} {:>9} {:>12}", "live", "runs", "skipped", "longest ms")?;
+    }
+    for TaskStats { name, live, runs, skipped, panics, longest } in tasks {
+        let name = format!("      {name}");
+        write!(f, "{name:NAME$} {live:>9} {runs:>12} {skipped:>9} {:>12}", millis(*longest))?;
+        if *panics > 0 {
+            write!(f, "  panics {panics}")?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
 }
 
 fn label(message: &MessageStats) -> String {

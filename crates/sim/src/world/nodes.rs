@@ -74,6 +74,7 @@ impl<F: Fabric> World<F> {
         config.verifier = (self.verifier)();
         config.limits = options.limits;
         config.hardening = options.hardening.clone();
+        config.blocking = options.blocking.clone();
         if let Some(tick) = options.tick {
             config.tick = tick;
         }
