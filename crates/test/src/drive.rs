@@ -31,6 +31,9 @@ const LONGEST_WAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The packets of which a failure shows how many were of which kind.
 const LAST_PACKETS: usize = 1_000;
 
+/// The tasks that a failure shows.
+const MOST_TASKS: usize = 20;
+
 /// Whether a future wants to be polled.
 struct Flag(AtomicBool);
 
@@ -378,15 +381,27 @@ impl<F: Fabric> Net<F> {
         lines.extend(
             kinds.iter().take(8).map(|((from, to, name), count)| format!("  {count:6} {name}  {from} -> {to}")),
         );
-        for place in &self.nodes {
-            let (tasks, requests) = self.world.node(place.id).pending();
-            if (tasks, requests) != (0, 0) {
-                lines.push(format!(
-                    "  {}: {tasks} tasks have not ended, {requests} requests wait for an answer",
-                    place.name
-                ));
+        let mut tasks = Vec::new();
+        for (node, place) in self.nodes.iter().enumerate() {
+            for task in self.tasks(node) {
+                let how = match task.period {
+                    Some(period) => format!("runs every {period:?}"),
+                    None if task.due.is_some() => "is scheduled".to_owned(),
+                    None => "has not ended".to_owned(),
+                };
+                tasks.push(format!("  {}: the task `{}` {how}", place.name, task.name));
+            }
+            let requests = self.world.node(place.id).pending().1;
+            if requests > 0 {
+                tasks.push(format!("  {}: {requests} requests wait for an answer", place.name));
             }
         }
+        let more = tasks.len().saturating_sub(MOST_TASKS);
+        tasks.truncate(MOST_TASKS);
+        if more > 0 {
+            tasks.push(format!("  and {more} more"));
+        }
+        lines.append(&mut tasks);
         lines.join("\n")
     }
 }

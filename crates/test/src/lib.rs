@@ -59,7 +59,7 @@
 //! | deliver what was sent, and what that sets off | [`Net::deliver`]; [`Net::deliver_packets`] if it never ends |
 //! | let time pass | [`Net::advance`], [`Net::advance_until`], [`Net::expire_requests`] |
 //! | run a future | [`Net::run`] |
-//! | look into, or act as, a community | [`Net::at`], [`Net::handle`], [`Net::peers`], [`Net::report`], [`Net::pending`] |
+//! | look into, or act as, a community | [`Net::at`], [`Net::handle`], [`Net::peers`], [`Net::report`], [`Net::tasks`], [`Net::pending`] |
 //! | tell who received or sent what | [`assert_received!`], [`assert_sent!`], [`Net::received`], [`Net::sent`], [`Net::forget`] |
 //! | see what was dropped, and why | [`Net::drops`], [`Net::dropped_packets`], [`Captured::end`] |
 //! | send what no honest node would | [`Net::inject`] with [`Net::signed_by`] and a [`key`], or a captured packet as it was or [`Captured::corrupted`] |

@@ -3,8 +3,8 @@
 use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use ipv8_core::{
-    Community, Context, DropReason, Handle, Node, OverlayConfig, OverlayId, Peer, PeerRecord, StatsReport, Time,
-    messages, network::Addresses,
+    Community, Context, DropReason, Handle, Node, OverlayConfig, OverlayId, Peer, PeerRecord, StatsReport, TaskInfo,
+    Time, messages, network::Addresses,
 };
 use ipv8_crypto::{Mid, PublicKey};
 use ipv8_discovery::{Tracker, messages as discovery};
@@ -356,6 +356,17 @@ impl<F: Fabric> Net<F> {
     #[track_caller]
     pub fn report(&self, node: usize) -> StatsReport {
         self.node(node).report()
+    }
+
+    /// The tasks of a node's communities that have not ended: intervals and other scheduled methods, and futures.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    #[track_caller]
+    pub fn tasks(&self, node: usize) -> Vec<TaskInfo> {
+        let node = self.node(node);
+        node.overlays().into_iter().filter_map(|id| node.in_overlay(id, |cx| cx.tasks()).ok()).flatten().collect()
     }
 
     /// How many tasks of a node have not ended, and how many requests wait for an answer.

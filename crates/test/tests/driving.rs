@@ -89,6 +89,38 @@ NetBuilder::packet_limit for those that say so much."
     assert!(text.starts_with("too much happens within one virtual second: more than 10000 packets"), "{text}");
 }
 
+/// Shouts at everybody, every ten milliseconds.
+struct Nagger;
+
+impl Community for Nagger {
+    const ID: CommunityId = Doubler::ID;
+
+    fn routes(r: &mut Routes<Self>) {
+        r.schedule(Schedule::every(Duration::from_millis(10)).named("nag"), |_: &mut Self, cx: &mut Context<'_>| {
+            for peer in cx.peers() {
+                cx.send(&peer, Shout { number: 1 });
+            }
+        });
+    }
+}
+
+#[test]
+fn intervals_that_never_stop_are_named() {
+    let link = Link::default().latency(Latency::Constant(Duration::from_millis(50)));
+    let mut net = Net::builder().link(link).packet_limit(500).of(2, |_| Nagger);
+    assert_eq!(net.tasks(1).iter().map(|task| &*task.name).collect::<Vec<_>>(), ["nag"]);
+    assert_eq!(net.deliver(), 0, "nothing is sent at once");
+    net.advance(Duration::from_millis(10));
+    let text = failure(|| {
+        net.deliver();
+    });
+    let said = "
+  node 0: the task `nag` runs every 10ms
+  node 1: the task `nag` runs every 10ms
+Use deliver_packets(n)";
+    assert!(text.contains(said), "{text}");
+}
+
 #[test]
 fn some_packets_can_be_delivered() {
     let mut net = endless();
