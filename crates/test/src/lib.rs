@@ -107,6 +107,7 @@
 //! `legacy`: keys of the binary curves, by the system's OpenSSL.
 #![allow(clippy::panic, reason = "a test kit tells of failures by panicking")]
 
+mod captured;
 mod drive;
 mod expect;
 mod golden;
