@@ -562,6 +562,10 @@ impl Node {
 
     // --- looking in --------------------------------------------------------------------------------------------
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// What the node counted.
     #[must_use]
     pub fn stats(&self) -> Stats {

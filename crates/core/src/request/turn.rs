@@ -44,6 +44,21 @@ impl State {
         });
     }
 
+    /// Lets the time of every request and cache run out now.
+    pub(crate) fn expire_requests(&mut self) -> usize {
+        let timers = self.timers.take_all(|timer| matches!(timer, Timer::RequestTimeout(_) | Timer::CacheTimeout(..)));
+        let count = timers.len();
+        for timer in timers {
+            match timer {
+                Timer::RequestTimeout(key) => self.request_timed_out(key),
+                Timer::CacheTimeout(overlay, key) => self.cache_timed_out(overlay, key),
+                _ => {}
+            }
+        }
+        self.run_hooks();
+        count
+    }
+
     /// A peer of an overlay is no longer known: nobody waits for it any more.
     pub(crate) fn peer_gone(&mut self, overlay: OverlayId, peer: &Peer) {
         let mid = peer.mid();
