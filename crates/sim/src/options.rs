@@ -9,6 +9,7 @@ use ipv8_core::{Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Verifier};
 
 use crate::{
+    cpu::CpuModel,
     link::{Fabric, Link, Links},
     world::World,
 };
@@ -116,6 +117,7 @@ pub struct NodeOptions {
     pub(crate) limits: Limits,
     pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
+    pub(crate) cpu: Option<CpuModel>,
     pub(crate) skew: i32,
     pub(crate) ahead: Duration,
     pub(crate) behind: Duration,
@@ -177,6 +179,13 @@ impl NodeOptions {
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = Some(tick);
+        self
+    }
+
+    /// Its work takes time; by default it takes none, and everything that arrives is taken in.
+    #[must_use]
+    pub const fn cpu(mut self, model: CpuModel) -> Self {
+        self.cpu = Some(model);
         self
     }
 

@@ -10,9 +10,10 @@ use ipv8_core::{Clock, Community, Handle, Interfaces, Node, NodeConfig, Time};
 use ipv8_crypto::{Curve, PrivateKey};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, Skew, World};
+use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, Skew, World, work::Cpu};
 use crate::{
     link::Fabric,
+    metrics::Loss,
     options::{NodeOptions, Setup},
     seed::generator,
 };
@@ -45,13 +46,15 @@ impl<F: Fabric> World<F> {
         for address in addresses.all() {
             self.hosts.put(address, id);
         }
-        let node = self.make_node(id, 0, &key, addresses, &options, &waker);
+        let cpu = options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let node = self.make_node((id, 0), &key, addresses, &options, &waker, cpu.as_deref());
         let start = self.now + options.start_after;
         self.places.push(Place {
             node,
             key,
             addresses,
             skew: Skew::new(options.skew),
+            cpu,
             options,
             waker,
             up: false,
@@ -68,12 +71,12 @@ impl<F: Fabric> World<F> {
 
     fn make_node(
         &self,
-        id: NodeId,
-        life: u32,
+        (id, life): (NodeId, u32),
         key: &PrivateKey,
         addresses: Addresses,
         options: &NodeOptions,
         waker: &Waker,
+        cpu: Option<&Cpu>,
     ) -> Node {
         let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
         let clock = self.clock.clone();
@@ -82,7 +85,11 @@ impl<F: Fabric> World<F> {
         let mut config = NodeConfig::new(key.clone(), seed);
         config.unix_origin = self.unix_origin.saturating_add(options.ahead).saturating_sub(options.behind);
         config.clock = Some(clock);
-        config.verifier = (self.verifier)();
+        let verifier = (self.verifier)();
+        config.verifier = match cpu {
+            Some(cpu) => cpu.meter.watch(verifier),
+            None => verifier,
+        };
         config.limits = options.limits;
         config.hardening = options.hardening.clone();
         if let Some(tick) = options.tick {
@@ -151,11 +158,17 @@ impl<F: Fabric> World<F> {
     pub fn crash(&mut self, id: NodeId) {
         let place = self.place(id);
         let life = place.life + 1;
-        let node = self.make_node(id, life, &place.key, place.addresses, &place.options, &place.waker);
+        let cpu = place.options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let (key, options) = (&place.key, &place.options);
+        let node = self.make_node((id, life), key, place.addresses, options, &place.waker, cpu.as_deref());
         let place = self.place_mut(id);
+        let waited = std::mem::replace(&mut place.cpu, cpu);
         place.life = life;
         place.up = false;
         place.node = node;
+        for arrival in waited.into_iter().flat_map(|cpu| cpu.into_waiting()) {
+            self.lose(Loss::Down, &arrival);
+        }
         tracing::debug!(node = id.0, "crashed");
     }
 
