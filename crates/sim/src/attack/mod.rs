@@ -86,8 +86,15 @@ pub struct Scene<'a> {
     now: Time,
     rng: &'a mut Xoshiro256PlusPlus,
     options: &'a AttackerOptions,
-    turns: &'a mut u64,
+    turns: &'a mut Turns,
     shots: Vec<Shot>,
+}
+
+/// Counts the choices that go round.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Turns {
+    sources: u64,
+    targets: u64,
 }
 
 /// A datagram of an attacker.
@@ -102,7 +109,7 @@ impl<'a> Scene<'a> {
         now: Time,
         rng: &'a mut Xoshiro256PlusPlus,
         options: &'a AttackerOptions,
-        turns: &'a mut u64,
+        turns: &'a mut Turns,
     ) -> Self {
         Self { now, rng, options, turns, shots: Vec::new() }
     }
@@ -130,9 +137,8 @@ impl<'a> Scene<'a> {
 
     /// From where the next datagram is to come: one of its own addresses, in turn, or one that is made up.
     pub fn source(&mut self) -> SocketAddr {
-        *self.turns += 1;
         match self.options.sources {
-            Sources::Own => pick(&self.options.addresses, *self.turns).unwrap_or(NOWHERE),
+            Sources::Own => pick(&self.options.addresses, next(&mut self.turns.sources)).unwrap_or(NOWHERE),
             Sources::MadeUp => made_up(self.rng),
         }
     }
@@ -142,10 +148,7 @@ impl<'a> Scene<'a> {
         let (at, all) = (self.options.targets, &self.options.victims);
         let index = match at {
             Targets::All => return all.clone(),
-            Targets::InTurn => {
-                *self.turns += 1;
-                *self.turns
-            }
+            Targets::InTurn => next(&mut self.turns.targets),
             Targets::Random => self.rng.next_u64(),
         };
         pick(all, index).into_iter().collect()
@@ -158,6 +161,13 @@ impl<'a> Scene<'a> {
 }
 
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// The number of this time.
+const fn next(count: &mut u64) -> u64 {
+    let number = *count;
+    *count = number.wrapping_add(1);
+    number
+}
 
 fn pick(among: &[SocketAddr], index: u64) -> Option<SocketAddr> {
     let count = u64::try_from(among.len()).ok().filter(|count| *count > 0)?;

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{Arrival, Event, NodeId, World, length};
 use crate::{
-    attack::{Attacker, AttackerOptions, Heard, Scene},
+    attack::{Attacker, AttackerOptions, Heard, Scene, Turns},
     link::{Delivery, Fabric, exponential},
     seed::generator,
 };
@@ -54,8 +54,7 @@ pub(super) struct AttackerPlace {
     attacker: Box<dyn Attacker>,
     options: AttackerOptions,
     rng: Xoshiro256PlusPlus,
-    /// Counts the choices that go round.
-    turns: u64,
+    turns: Turns,
     sent: u64,
 }
 
@@ -88,7 +87,13 @@ impl<F: Fabric> World<F> {
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let start = Time::from_duration(options.start).max(self.now);
         let acts = options.rate > 0;
-        self.attackers.push(AttackerPlace { attacker: Box::new(attacker), options, rng, turns: 0, sent: 0 });
+        self.attackers.push(AttackerPlace {
+            attacker: Box::new(attacker),
+            options,
+            rng,
+            turns: Turns::default(),
+            sent: 0,
+        });
         if acts {
             self.queue.push(start, id.sender().0, Event::Attack(id));
         }
