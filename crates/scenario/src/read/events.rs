@@ -22,9 +22,10 @@ pub(super) fn read(values: &mut Settings) -> Vec<Event> {
             Some(kind) => happening(event, &kind),
             // What else belongs to it cannot be told.
             None => {
-                for key in ["parts", "share", "nodes", "within", "pause", "keep_peers"] {
+                for key in ["parts", "share", "nodes", "within", "pause", "keep_peers", "region"] {
                     let _ = event.take(key);
                 }
+                let _ = network::link(event);
                 None
             }
         };
@@ -54,14 +55,16 @@ fn happening(event: &mut Settings, kind: &str) -> Option<Happening> {
 }
 
 fn parts(event: &mut Settings) -> Option<Parts> {
-    match (take_u32(event, "parts"), event.take_float("share")) {
-        (Some(_), Some(_)) => {
-            event.problem("share", "stands beside `parts`: give one of them");
+    let (parts, share, region) = (take_u32(event, "parts"), event.take_float("share"), event.take_text("region"));
+    match (parts, share, region) {
+        (None, None, None) => Some(Parts::Equal(2)),
+        (Some(parts), None, None) => Some(Parts::Equal(parts)),
+        (None, Some(share), None) => Some(Parts::Share(share)),
+        (None, None, Some(region)) => Some(Parts::Region(region)),
+        _ => {
+            event.problem("kind", "has more than one of `parts`, `share` and `region`: give one");
             None
         }
-        (Some(parts), None) => Some(Parts::Equal(parts)),
-        (None, Some(share)) => Some(Parts::Share(share)),
-        (None, None) => Some(Parts::Equal(2)),
     }
 }
 

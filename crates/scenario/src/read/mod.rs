@@ -91,6 +91,12 @@ fn scenario(values: &mut Settings) -> Scenario {
     if let Some(nat) = section(values, "nat", network::nat) {
         scenario.nat = nat;
     }
+    scenario.regions = network::regions(values);
+    scenario.cpu = section(values, "cpu", network::cpu);
+    if let Some(clocks) = section(values, "clocks", network::clocks) {
+        scenario.clocks = clocks;
+    }
+    scenario.attackers = network::attackers(values);
     scenario.requests = section(values, "requests", requests);
     scenario.events = events::read(values);
     if let Some(measure) = section(values, "measure", measure) {

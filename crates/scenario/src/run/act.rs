@@ -7,13 +7,13 @@ use ipv8_sim::NodeId;
 use rand::RngExt;
 
 use super::{
-    Simulation, part_of,
+    Simulation, attackers, part_of,
     plan::Action,
     random::{For, draw, generator},
 };
 use crate::{
     outcome::Mark,
-    scenario::{Count, Happening, Length, Parts},
+    scenario::{Count, Happening, Length, MOST_NODES, Parts},
 };
 
 impl Simulation {
@@ -26,6 +26,7 @@ impl Simulation {
                 let count = numbers.iter().filter(|number| self.start_again(**number)).count();
                 self.mark(format!("{} again", nodes(count)));
             }
+            Action::Mark(text) => self.mark(text),
             Action::Sample => {
                 self.sample();
                 self.plan.add(self.world.now() + self.scenario.measure.every, Action::Sample);
@@ -45,15 +46,7 @@ impl Simulation {
     fn event(&mut self, index: usize) {
         let Some(event) = self.scenario.events.get(index) else { return };
         match event.what.clone() {
-            Happening::Partition(parts) => {
-                let trackers = self.scenario.trackers.count;
-                self.mark(match parts {
-                    Parts::Equal(parts) => format!("partition into {parts}"),
-                    Parts::Share(share) => format!("partition, {} apart", percent(share)),
-                });
-                let part = move |id: NodeId| id.index().checked_sub(trackers).map_or(0, |number| part(parts, number));
-                self.world.fabric_mut().links_mut().partition(move |from, to| part(from) == part(to));
-            }
+            Happening::Partition(parts) => self.part(parts),
             Happening::Heal => {
                 self.world.fabric_mut().links_mut().heal();
                 self.mark("heal");
@@ -76,12 +69,36 @@ impl Simulation {
                 for number in 0..count {
                     self.add_node(part_of(within, number, count));
                 }
-                self.mark(format!("{} more", nodes(usize::try_from(count).unwrap_or(usize::MAX))));
+                self.mark(format!("{count} more nodes"));
             }
             Happening::Link(link) => {
-                self.world.fabric_mut().links_mut().set_all(link);
+                let regions = attackers::regions(&self.scenario, &link);
+                let links = self.world.fabric_mut().links_mut();
+                links.set_all(link.link());
+                if let Some(regions) = regions {
+                    links.set_regions(regions);
+                }
                 self.mark("another link");
             }
+        }
+    }
+
+    fn part(&mut self, parts: Parts) {
+        self.mark(match &parts {
+            Parts::Equal(parts) => format!("partition into {parts}"),
+            Parts::Share(share) => format!("partition, {} apart", percent(*share)),
+            Parts::Region(name) => format!("partition, {name} apart"),
+        });
+        let trackers = self.scenario.trackers.count;
+        let links = self.world.fabric_mut().links_mut();
+        if let Parts::Region(name) = parts {
+            let Some(regions) = links.regions().cloned() else { return };
+            let apart = regions.find(&name);
+            let is_apart = move |id: NodeId| regions.of(id) == apart;
+            links.partition(move |from, to| is_attacker(from) || is_attacker(to) || is_apart(from) == is_apart(to));
+        } else {
+            let part = move |id: NodeId| id.index().checked_sub(trackers).map_or(0, |number| part(&parts, number));
+            links.partition(move |from, to| is_attacker(from) || is_attacker(to) || part(from) == part(to));
         }
     }
 
@@ -189,14 +206,20 @@ impl Simulation {
 
 /// The part that a node is in. Of a share, the nodes of the second part are spread evenly over all.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers of a bounded product")]
-fn part(parts: Parts, number: u32) -> u32 {
+fn part(parts: &Parts, number: u32) -> u32 {
     match parts {
-        Parts::Equal(parts) => number % parts.max(1),
+        Parts::Equal(parts) => number % (*parts).max(1),
         Parts::Share(share) => {
             let up_to = |number: u32| (f64::from(number) * share).floor() as u32;
             up_to(number.saturating_add(1)) - up_to(number)
         }
+        Parts::Region(_) => 0,
     }
+}
+
+/// The simulator counts attackers down from the highest number.
+const fn is_attacker(id: NodeId) -> bool {
+    id.index() > MOST_NODES + 1_000
 }
 
 fn nodes(count: usize) -> String {

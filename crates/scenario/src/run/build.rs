@@ -47,9 +47,9 @@ pub(crate) fn tracker_address(number: u32) -> SocketAddr {
 }
 
 /// Where an open node is. Nodes are in as many networks as possible, since a hardened node believes several networks
-/// rather than one: the first 16,384 are each in a /16 of their own, from 20.0.0.0/16 on.
+/// rather than one: the first 8,192 are each in a /16 of their own, from 46.0.0.0/16 to 77.255.0.0/16.
 fn open_address(number: u32) -> SocketAddr {
-    let (first, rest) = (20 + number % 64, number / 64);
+    let (first, rest) = (46 + number % 32, number / 32);
     let (second, rest) = (rest % 256, rest / 256);
     let ip = first << 24 | second << 16 | (rest % 256) << 8 | (1 + rest / 256);
     SocketAddr::from((Ipv4Addr::from_bits(ip), NODE_PORT))

@@ -1,6 +1,7 @@
 //! From a scenario to what came out of it.
 
 mod act;
+mod attackers;
 mod build;
 mod graph;
 mod memory;
@@ -15,7 +16,9 @@ use std::{collections::HashMap, fmt, ops::ControlFlow, sync::Arc, time::Duration
 use ipv8_core::{Node, Time, crypto::Mid};
 use ipv8_core::{OverlayConfig, SettingsError, wire::CommunityId};
 use ipv8_discovery::{Tracker, TrackerLimits};
-use ipv8_sim::{NodeId, NodeOptions, World, nat::Nats};
+use rand::RngExt;
+
+use ipv8_sim::{CpuModel, NodeId, NodeOptions, World, link::exponential, nat::Nats};
 
 pub(crate) use self::build::catalog;
 pub use self::memory::{available_memory, needed_memory};
@@ -40,6 +43,9 @@ pub enum StartError {
     /// The scenario contradicts itself, or has values out of range.
     #[error(transparent)]
     Scenario(#[from] SettingsError),
+    /// An attacker cannot be made.
+    #[error("an attacker cannot be made: {0}")]
+    Attacker(String),
     /// It would not fit into the memory that is free.
     #[error(
         "{nodes} nodes would take about {} MiB, and {} MiB are free: take fewer nodes, or force it",
@@ -159,7 +165,10 @@ impl Simulation {
                 return Err(StartError::Memory { nodes: scenario.nodes_in_all(), needed, available });
             }
         }
-        let world = World::builder(scenario.seed).fabric(Nats::new(scenario.link)).build();
+        let mut world = World::builder(scenario.seed).fabric(Nats::new(scenario.link.link())).build();
+        if let Some(regions) = attackers::regions(scenario, &scenario.link) {
+            world.fabric_mut().links_mut().set_regions(regions);
+        }
         let mut simulation = Self {
             overlay: build::community_id(scenario.overlay.kind),
             world,
@@ -178,6 +187,7 @@ impl Simulation {
         };
         simulation.add_trackers();
         simulation.add_first_nodes();
+        simulation.add_attackers()?;
         simulation.make_plan();
         Ok(simulation)
     }
@@ -206,7 +216,7 @@ impl Simulation {
             start = match self.scenario.join {
                 Join::AtOnce => Duration::ZERO,
                 Join::Evenly(over) => part_of(over, number, nodes),
-                Join::Poisson(rate) => start + random::exponential(Duration::from_secs(1).div_f64(rate), &mut rng),
+                Join::Poisson(rate) => start + exponential(Duration::from_secs(1).div_f64(rate), &mut rng),
             };
             self.add_node(start);
         }
@@ -224,7 +234,7 @@ impl Simulation {
         };
         let also = self.options.also.clone();
         let overlay = &self.scenario.overlay;
-        let options = NodeOptions::default()
+        let mut options = NodeOptions::default()
             .address(address)
             .start_after(start_after)
             .hardening(overlay.hardening.hardening())
@@ -235,12 +245,26 @@ impl Simulation {
                     also(node, number);
                 }
             });
-        let id = self.world.add_node(options);
+        if let Some(cpu) = &self.scenario.cpu {
+            options = options.cpu(CpuModel::default().slower(cpu.slower).buffer(cpu.buffer));
+        }
+        let id = self.world.add_node(self.with_clock(options, number));
         self.numbers.insert(self.world.node(id).key().mid(), number);
         let start = self.world.now() + start_after;
         let member = Member { id, kind, start, churns: false, drawn: 0, gone: false, saved: None, reached: None };
         self.members.push(member);
         self.begin_sessions(number);
+    }
+
+    /// Makes the clock of a node wrong.
+    fn with_clock(&self, options: NodeOptions, number: u32) -> NodeOptions {
+        let clocks = self.scenario.clocks;
+        let mut rng = random::generator(self.scenario.seed, random::For::Clock, u64::from(number));
+        let most = i32::try_from(clocks.skew).unwrap_or(i32::MAX);
+        let (skew, is_ahead) = (rng.random_range(-most..=most), rng.random());
+        let off = rng.random_range(Duration::ZERO..=clocks.off);
+        let options = options.clock_skew(skew);
+        if is_ahead { options.clock_ahead(off) } else { options.clock_behind(off) }
     }
 
     fn make_plan(&mut self) {

@@ -15,6 +15,8 @@ pub(super) enum Action {
     Return(u32),
     /// Nodes that crashed together start again.
     Restart(Vec<u32>),
+    /// Something happens that goes on by itself, and is only told.
+    Mark(String),
     /// The metrics are looked at.
     Sample,
     /// The graph is taken.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use ipv8_sim::link::exponential;
+use rand::{Rng, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use crate::scenario::Length;
 
@@ -16,6 +17,8 @@ pub(crate) enum For {
     Session = 2,
     /// Whom an event strikes; with the event's number.
     Event = 3,
+    /// How wrong a node's clock is; with its number.
+    Clock = 4,
 }
 
 /// The generator for something. Xoshiro's numbers are the same on every machine and in every version.
@@ -41,46 +44,11 @@ pub(crate) fn draw(length: Length, rng: &mut impl Rng) -> Duration {
     }
 }
 
-/// Draws from the exponential distribution with this mean, by von Neumann's comparisons (J. von Neumann, "Various
-/// techniques used in connection with random digits", 1951): with whole numbers only, so that every machine draws the same,
-/// which a logarithm would not promise.
-pub(crate) fn exponential(mean: Duration, rng: &mut impl Rng) -> Duration {
-    let mean = mean.as_nanos();
-    let mut whole: u128 = 0;
-    loop {
-        let first: u32 = rng.random();
-        let (mut last, mut run) = (first, 1_u32);
-        loop {
-            let next: u32 = rng.random();
-            if next >= last {
-                break;
-            }
-            (last, run) = (next, run + 1);
-        }
-        // An odd descending run: the first number is the fraction.
-        if run % 2 == 1 {
-            let nanos = mean.saturating_mul(whole << 32 | u128::from(first)) >> 32;
-            return Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 4));
-        }
-        whole += 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use rand::RngExt;
 
-    #[test]
-    fn exponential_times_have_their_mean_and_their_tail() {
-        let mut rng = generator(1, For::Join, 0);
-        let mean = Duration::from_secs(10);
-        let drawn: Vec<_> = (0..100_000).map(|_| exponential(mean, &mut rng)).collect();
-        let average = drawn.iter().sum::<Duration>() / 100_000;
-        assert!((Duration::from_millis(9_900)..Duration::from_millis(10_100)).contains(&average), "{average:?}");
-        // e^-2 is 0.1353.
-        let tail = drawn.iter().filter(|time| **time > mean * 2).count();
-        assert!((13_200..13_900).contains(&tail), "{tail}");
-    }
+    use super::*;
 
     #[test]
     fn another_name_gives_other_numbers() {

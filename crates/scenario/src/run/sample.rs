@@ -206,6 +206,13 @@ impl Simulation {
                 fact(name, title, tally.all.quantile(thousandths), Unit::Seconds);
             }
         }
+        if !self.scenario.attackers.is_empty() {
+            let hostile = &self.world.metrics().hostile;
+            fact("hostile", "datagrams that attackers sent".to_owned(), whole(hostile.sent), Unit::Count);
+            fact("hostile_bytes", "bytes that attackers sent".to_owned(), whole(hostile.sent_bytes), Unit::Bytes);
+            let title = "honest datagrams that found a socket's buffer full".to_owned();
+            fact("socket_losses", title, whole(self.world.metrics().lost(Loss::Socket)), Unit::Count);
+        }
         facts
     }
 }

@@ -7,7 +7,9 @@ use ipv8_core::{
     wire::{CommunityId, Message, community_id},
 };
 
-use super::{random::exponential, tally::SharedTally};
+use ipv8_sim::link::exponential;
+
+use super::tally::SharedTally;
 use crate::scenario::Requests;
 
 /// A community without messages of its own.

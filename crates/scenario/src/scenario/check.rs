@@ -7,7 +7,12 @@ use ipv8_core::{
     settings::{KeyPath, LONGEST, Problem, Settings, Step},
 };
 
-use super::{Count, Event, Happening, Join, Length, MOST_NODES, Measure, OverlayKind, Parts, Scenario};
+use ipv8_sim::Regions;
+
+use super::{
+    AttackKind, Count, Event, Happening, Join, Length, LinkModel, MOST_NODES, Measure, OverlayKind, Parts, RegionMap,
+    Scenario,
+};
 use crate::run::catalog;
 
 /// The most trackers, which nodes ask all of.
@@ -21,6 +26,12 @@ const MOST_IN_LAN: u32 = 254;
 
 /// Bytes of a question's body: with headers and signature it still fits into a datagram of 1,500 bytes.
 const LARGEST_BODY: usize = 1_200;
+
+/// The most regions of one's own.
+const MOST_REGIONS: usize = 100;
+
+/// The most attackers.
+const MOST_ATTACKERS: usize = 50;
 
 /// The most moments of one kind.
 const MOST_MOMENTS: usize = 1_000;
@@ -107,7 +118,17 @@ impl Check {
             }
             self.share(path("sessions.share"), sessions.share);
         }
+        self.link(&path("link"), &scenario.link);
+        self.regions(scenario);
         self.nat(scenario);
+        if let Some(cpu) = &scenario.cpu {
+            self.number(path("cpu.slower"), cpu.slower, 1, 100_000);
+            if !(1_000..=1_000_000_000).contains(&cpu.buffer) {
+                self.say(path("cpu.buffer"), format!("must be from 1000 to 1000000000 bytes, not {}", cpu.buffer));
+            }
+        }
+        self.number(path("clocks.skew"), scenario.clocks.skew, 0, 500_000);
+        self.attackers(scenario);
         if let Some(requests) = requests {
             self.float(path("requests.rate"), requests.rate, 0.000_1, 1_000.0);
             self.time(path("requests.timeout"), requests.timeout, Duration::from_millis(10), Duration::from_secs(600));
@@ -153,6 +174,77 @@ impl Check {
         }
     }
 
+    fn link(&mut self, place: &KeyPath, link: &LinkModel) {
+        self.share(place.key("loss"), link.loss);
+        self.share(place.key("duplication"), link.duplication);
+        if let Some((share, _)) = link.reordering {
+            self.share(place.key("reordering").key("share"), share);
+        }
+        if let Some((bytes, queue)) = link.bandwidth
+            && (bytes == 0 || queue < 1_500)
+        {
+            let what =
+                "must be at least 1 byte a second, with a queue of at least 1500 bytes, or large packets never pass";
+            self.say(place.key("bandwidth"), what);
+        }
+        if let Some((every, lasts, loss)) = link.bursts {
+            let least = Duration::from_millis(1);
+            self.time(place.key("bursts").key("every"), every, least, LONGEST);
+            self.time(place.key("bursts").key("lasts"), lasts, least, LONGEST);
+            self.share(place.key("bursts").key("loss"), loss);
+        }
+    }
+
+    fn regions(&mut self, scenario: &Scenario) {
+        let Some(RegionMap::Own(regions)) = &scenario.regions else { return };
+        if regions.len() > MOST_REGIONS {
+            self.say(path("region"), format!("is there {} times: at most {MOST_REGIONS} regions", regions.len()));
+        }
+        if regions.iter().all(|region| region.weight == 0) {
+            self.say(path("region"), "has no weight anywhere: no node would be in any of them");
+        }
+        for (index, region) in regions.iter().enumerate() {
+            let place = path("region").index(index);
+            if regions.iter().take(index).any(|before| before.name == region.name) {
+                self.say(place.key("name"), format!("`{}` is there already: name another", region.name));
+            }
+            if region.latency.len() != regions.len() {
+                let (given, all) = (region.latency.len(), regions.len());
+                self.say(place.key("latency"), format!("has {given} values: give one to each of the {all} regions"));
+            }
+        }
+    }
+
+    fn attackers(&mut self, scenario: &Scenario) {
+        if scenario.attackers.len() > MOST_ATTACKERS {
+            let count = scenario.attackers.len();
+            self.say(path("attacker"), format!("is there {count} times: at most {MOST_ATTACKERS} attackers"));
+        }
+        let end = scenario.stop.after;
+        for (index, attack) in scenario.attackers.iter().enumerate() {
+            let place = path("attacker").index(index);
+            self.float(place.key("rate"), attack.rate, 0.001, 100_000.0);
+            self.share(place.key("share"), attack.share);
+            self.number(place.key("addresses"), attack.addresses, 1, 10_000);
+            if attack.from > end {
+                let end = end.as_secs_f64();
+                self.say(place.key("from"), format!("is after the end of the run at {end} seconds: see `stop.after`"));
+            }
+            if attack.to.is_some_and(|to| to <= attack.from) {
+                self.say(place.key("to"), "must be later than `from`");
+            }
+            match attack.kind {
+                AttackKind::Requests if scenario.requests.is_none() => {
+                    self.say(place.key("kind"), "sends the scenario's questions, and there is no table `requests`");
+                }
+                AttackKind::Similarity if scenario.overlay.kind != OverlayKind::Discovery => {
+                    self.say(place.key("kind"), "is for the DiscoveryCommunity: choose it as `overlay.community`");
+                }
+                _ => {}
+            }
+        }
+    }
+
     fn nat(&mut self, scenario: &Scenario) {
         let nat = &scenario.nat;
         for (kind, share) in nat.shares().into_iter().skip(1) {
@@ -184,6 +276,8 @@ impl Check {
             match what {
                 Happening::Partition(Parts::Equal(parts)) => self.number(place.key("parts"), *parts, 2, 1_000),
                 Happening::Partition(Parts::Share(share)) => self.share(place.key("share"), *share),
+                Happening::Partition(Parts::Region(name)) => self.is_region(place.key("region"), name, scenario),
+                Happening::Link(link) => self.link(&place, link),
                 Happening::Heal if !parted => {
                     self.say(place.key("kind"), "heals no partition: none is there at this time");
                 }
@@ -209,6 +303,19 @@ impl Check {
                 Happening::TrackersUp => trackers_down = false,
                 _ => {}
             }
+        }
+    }
+
+    fn is_region(&mut self, place: KeyPath, name: &str, scenario: &Scenario) {
+        let names: Vec<String> = match &scenario.regions {
+            None => {
+                return self.say(place, "names a region, and there are none: see `regions` and `region`");
+            }
+            Some(RegionMap::Internet) => Regions::internet().iter().map(|(_, name)| name.to_owned()).collect(),
+            Some(RegionMap::Own(regions)) => regions.iter().map(|region| region.name.clone()).collect(),
+        };
+        if !names.iter().any(|known| known == name) {
+            self.say(place, format!("must be one of {}, not `{name}`", names.join(", ")));
         }
     }
 

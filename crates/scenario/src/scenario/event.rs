@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipv8_sim::Link;
+use super::network::LinkModel;
 
 /// Something that happens at a time.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ impl Event {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Happening {
     /// The network falls into parts: packets pass only within each of them. Packets on their way arrive. Trackers are in the
-    /// first part. It takes the place of a partition that is there.
+    /// first part, unless regions part; attackers reach everybody. It takes the place of a partition that is there.
     Partition(Parts),
     /// The partition ends.
     Heal,
@@ -50,7 +50,7 @@ pub enum Happening {
         within: Duration,
     },
     /// The link between all nodes is another one from now on.
-    Link(Link),
+    Link(LinkModel),
 }
 
 impl Happening {
@@ -70,12 +70,14 @@ impl Happening {
 }
 
 /// Into which parts a network falls. Each node is in one of them, whenever it starts.
-#[derive(Clone, Copy, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Parts {
     /// Into so many equal ones: nodes take turns.
     Equal(u32),
     /// Into two: the second has this share of all nodes.
     Share(f64),
+    /// Into two: the second is the region of this name.
+    Region(String),
 }
 
 /// How many of some nodes.

@@ -1,5 +1,6 @@
 //! What a scenario says: plain data, which a file and Rust code make alike.
 
+mod attack;
 mod check;
 mod event;
 mod measure;
@@ -9,12 +10,12 @@ mod population;
 use std::time::Duration;
 
 use ipv8_core::settings::Problem;
-use ipv8_sim::Link;
 
 pub use self::{
+    attack::{Attack, AttackKind},
     event::{Count, Event, Happening, Parts},
     measure::{Goal, Measure, Metric, Stop},
-    network::{NatKind, NatMix, Trackers},
+    network::{Clocks, Cpu, LinkModel, NatKind, NatMix, Region, RegionMap, Trackers},
     population::{HardeningLevel, Join, Length, Overlay, OverlayKind, Requests, Sessions, Walker},
 };
 
@@ -59,11 +60,19 @@ pub struct Scenario {
     /// How nodes come and go; by default all stay.
     pub sessions: Option<Sessions>,
     /// How packets fare between nodes.
-    pub link: Link,
+    pub link: LinkModel,
+    /// Where nodes are; by default nowhere in particular.
+    pub regions: Option<RegionMap>,
     /// How many nodes are behind NATs.
     pub nat: NatMix,
     /// Questions that nodes ask each other; by default none.
     pub requests: Option<Requests>,
+    /// What the work of nodes costs; by default it takes no time.
+    pub cpu: Option<Cpu>,
+    /// How wrong the clocks of nodes are.
+    pub clocks: Clocks,
+    /// Who attacks the nodes.
+    pub attackers: Vec<Attack>,
     /// What happens when; events of the same time happen in this order.
     pub events: Vec<Event>,
     /// What is measured.
@@ -86,9 +95,13 @@ impl Scenario {
             overlay: Overlay::default(),
             join: Join::default(),
             sessions: None,
-            link: Link::default(),
+            link: LinkModel::default(),
+            regions: None,
             nat: NatMix::default(),
             requests: None,
+            cpu: None,
+            clocks: Clocks::default(),
+            attackers: Vec::new(),
             events: Vec::new(),
             measure: Measure::default(),
             stop: Stop::default(),
@@ -115,6 +128,7 @@ impl Scenario {
     pub fn until(mut self, end: Duration) -> Self {
         self.stop.after = end;
         self.events.retain(|event| event.at <= end);
+        self.attackers.retain(|attack| attack.from <= end);
         self.measure.graphs.retain(|at| *at <= end);
         self.measure.histograms.retain(|at| *at <= end);
         self.measure.every = self.measure.every.min(end).max(Measure::SHORTEST);
