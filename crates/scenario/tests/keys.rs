@@ -114,8 +114,7 @@ fn every_key_that_is_read_is_in_the_list() {
     }
     assert!(read.len() > 40, "{read:?}");
     let listed: Vec<_> = KEYS.iter().flat_map(|key| key.name.split('.')).map(|part| part.replace("[]", "")).collect();
-    for word in read.iter().filter(|word| !["mean", "deviation", "from", "to", "by", "every", "lasts"].contains(word))
-    {
+    for word in read.iter().filter(|word| !["mean", "deviation", "from", "to", "by", "every", "lasts"].contains(word)) {
         assert!(listed.iter().any(|part| part == word), "{word} is read, and not in the list of keys");
     }
 }

@@ -20,8 +20,8 @@ use rand::RngExt;
 
 use ipv8_sim::{CpuModel, NodeId, NodeOptions, World, link::exponential, nat::Nats};
 
-pub(crate) use self::build::catalog;
 pub use self::memory::{available_memory, needed_memory};
+pub(crate) use self::{build::catalog, random::mix};
 use self::{
     build::{Placer, Setup},
     plan::{Action, Plan},

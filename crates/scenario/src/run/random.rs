@@ -29,7 +29,7 @@ pub(crate) fn generator(seed: u64, what: For, number: u64) -> Xoshiro256PlusPlus
 }
 
 /// The finalizer of splitmix64.
-const fn mix(hash: u64, word: u64) -> u64 {
+pub(crate) const fn mix(hash: u64, word: u64) -> u64 {
     let mut z = (hash ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
