@@ -30,10 +30,12 @@
 //! | [`builtin`] | the built-in scenarios |
 //! | [`run`] | the run |
 //! | [`outcome`] | what came out |
+//! | [`report`] | it as a table, as JSON and as pictures |
 
 pub mod builtin;
 pub mod outcome;
 pub mod read;
+pub mod report;
 pub mod run;
 pub mod scenario;
 

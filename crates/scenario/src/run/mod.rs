@@ -48,7 +48,7 @@ pub enum StartError {
     Attacker(String),
     /// It would not fit into the memory that is free.
     #[error(
-        "{nodes} nodes would take about {} MiB, and {} MiB are free: take fewer nodes, or force it",
+        "{nodes} nodes would take about {} MiB, and {} MiB are free: take fewer nodes, or run it anyway",
         .needed >> 20, .available >> 20
     )]
     Memory {
@@ -80,12 +80,18 @@ type Extra = Arc<dyn Fn(&Node, u32) + Send + Sync>;
 /// How a scenario is run: nothing of it changes what comes out, except [`Options::also`].
 #[derive(Clone, Default)]
 pub struct Options {
-    /// Runs even if the memory that is free would not do by estimate.
-    pub force: bool,
+    force: bool,
     also: Option<Extra>,
 }
 
 impl Options {
+    /// Runs even if the memory that is free would not do by estimate.
+    #[must_use]
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
     /// Loads more into every node whenever it starts, after the scenario's overlay: communities of one's own.
     #[must_use]
     pub fn also(mut self, load: impl Fn(&Node, u32) + Send + Sync + 'static) -> Self {
