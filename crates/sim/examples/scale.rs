@@ -14,7 +14,7 @@ use ipv8_core::{
     crypto::{Job, Verifier},
     wire::{Address, CommunityId, Message, community_id},
 };
-use ipv8_discovery::{RandomWalk, Tracker, TrackerBootstrapper};
+use ipv8_discovery::{DiscoveryCommunity, RandomWalk, Tracker, TrackerBootstrapper};
 use ipv8_sim::{NodeOptions, World};
 
 const PEERS: usize = 20;
@@ -68,6 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nodes: u32 = arguments.next().map_or(Ok(10_000), |text| text.parse())?;
     let seconds: u32 = arguments.next().map_or(Ok(30), |text| text.parse())?;
     let verifier = arguments.next().unwrap_or_else(|| "real".into());
+    let discovery = arguments.next().is_some_and(|overlay| overlay == "discovery");
 
     let empty = resident();
     let started = Instant::now();
@@ -75,6 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut world = match verifier.as_str() {
         "real" => builder.real_signatures().build(),
         "memoised" => builder.build(),
+        "stamps" => builder.stamps().build(),
         "trust" => builder.verifier(|| Box::new(Trust)).build(),
         other => return Err(format!("{other} is no verifier: say real, memoised or trust").into()),
     };
@@ -95,10 +97,20 @@ fn main() -> Result<(), Box<dyn Error>> {
                 own.iter().filter_map(|index| trackers.get(usize::try_from(*index).ok()?).cloned()).collect();
             let start = Duration::from_secs(1) * number / nodes;
             world.add_node(NodeOptions::default().start_after(start).setup(move |node| {
-                let overlay = OverlayConfig::new(Lamport::default())
-                    .strategy(RandomWalk::default(), Target::Peers(PEERS))
-                    .bootstrapper(TrackerBootstrapper::new(own.clone()));
-                if let Err(error) = node.load(overlay) {
+                let trackers = TrackerBootstrapper::new(own.clone());
+                let loaded = if discovery {
+                    let mut overlay = OverlayConfig::new(DiscoveryCommunity::default());
+                    overlay = overlay.strategy(RandomWalk::default(), Target::Peers(PEERS)).bootstrapper(trackers);
+                    for (strategy, target) in DiscoveryCommunity::default_strategies() {
+                        overlay = overlay.boxed_strategy(strategy, target);
+                    }
+                    node.load(overlay).map(drop)
+                } else {
+                    let overlay = OverlayConfig::new(Lamport::default());
+                    let overlay = overlay.strategy(RandomWalk::default(), Target::Peers(PEERS)).bootstrapper(trackers);
+                    node.load(overlay).map(drop)
+                };
+                if let Err(error) = loaded {
                     println!("a community was not loaded: {error}");
                 }
             }))

@@ -6,12 +6,18 @@ use std::{
 };
 
 use ipv8_core::{Hardening, Limits, Node};
-use ipv8_crypto::{Memoised, PrivateKey, Sequential, Verifier};
+use ipv8_crypto::{Memoised, PrivateKey, Sequential, Signer, Signing, Stamps, Verifier};
+
+use rand::RngExt;
 
 use crate::{
     link::{Fabric, Link, Links},
+    seed::generator,
     world::World,
 };
+
+/// Domain of [`generator`]; those of the world's are counted from 1.
+const OF_STAMPS: u64 = 16;
 
 /// Seconds since 1970 at a world's beginning: 2026-01-01, 00:00 UTC.
 const UNIX_ORIGIN: Duration = Duration::from_secs(1_767_225_600);
@@ -22,6 +28,9 @@ const RESOLVE_DELAY: Duration = Duration::from_millis(50);
 /// Makes the verifier of one node.
 pub(crate) type MakeVerifier = Box<dyn Fn() -> Box<dyn Verifier> + Send>;
 
+/// Makes the signer of one node.
+pub(crate) type MakeSigner = Box<dyn Fn() -> Box<dyn Signer> + Send>;
+
 /// Makes a [`World`].
 pub struct WorldBuilder<F = Links> {
     pub(crate) seed: u64,
@@ -30,11 +39,13 @@ pub struct WorldBuilder<F = Links> {
     pub(crate) resolve_delay: Duration,
     pub(crate) record: usize,
     pub(crate) verifier: MakeVerifier,
+    pub(crate) signer: MakeSigner,
 }
 
 impl WorldBuilder<Links> {
     pub(crate) fn new(seed: u64) -> Self {
         let memoised = Memoised::default();
+        let signer = memoised.clone();
         Self {
             seed,
             fabric: Links::default(),
@@ -42,6 +53,7 @@ impl WorldBuilder<Links> {
             resolve_delay: RESOLVE_DELAY,
             record: 0,
             verifier: Box::new(move || Box::new(memoised.clone())),
+            signer: Box::new(move || Box::new(signer.clone())),
         }
     }
 
@@ -57,8 +69,8 @@ impl<F: Fabric> WorldBuilder<F> {
     /// Joins all nodes by another network.
     #[must_use]
     pub fn fabric<G: Fabric>(self, fabric: G) -> WorldBuilder<G> {
-        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier } = self;
-        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier }
+        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier, signer } = self;
+        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier, signer }
     }
 
     /// Begins at this time since 1970, by default on 2026-01-01.
@@ -82,16 +94,34 @@ impl<F: Fabric> WorldBuilder<F> {
         self
     }
 
-    /// Verifies every signature anew, instead of one verdict for all copies of a packet.
+    /// Verifies every signature anew. By default each is made for real, and its verdict is remembered from then on
+    /// ([`Memoised`]): the same bytes and the same verdicts, for a third of the time.
     #[must_use]
     pub fn real_signatures(self) -> Self {
         self.verifier(|| Box::new(Sequential))
     }
 
-    /// Makes every node's verifier with this function.
+    /// Puts stamps in place of signatures ([`Stamps`]), which cost nearly nothing to make and to check.
+    ///
+    /// Packets have the sizes that they would have, forged ones are found out, and signatures that something else made hold:
+    /// all happens as it would, at the same times, and all counters are the same. But the bytes of signatures are others,
+    /// and so is the [trace's hash](World::trace_hash).
+    #[must_use]
+    pub fn stamps(mut self) -> Self {
+        let mut secret = [0; 32];
+        generator(self.seed, &[OF_STAMPS]).fill(&mut secret);
+        let stamps = Stamps::new(secret);
+        let signer = stamps.clone();
+        self.verifier = Box::new(move || Box::new(stamps.clone()));
+        self.signer = Box::new(move || Box::new(signer.clone()));
+        self
+    }
+
+    /// Makes every node's verifier with this function. Signatures are then made without being remembered.
     #[must_use]
     pub fn verifier(mut self, make: impl Fn() -> Box<dyn Verifier> + Send + 'static) -> Self {
         self.verifier = Box::new(make);
+        self.signer = Box::new(|| Box::new(Signing));
         self
     }
 

@@ -14,14 +14,14 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Community, Handle, HandleError, Node, Resolve, Time, Transmit};
+use ipv8_core::{Community, Handle, HandleError, KeyCache, Node, Resolve, Time, Transmit};
 use ipv8_crypto::PrivateKey;
 use rand::{Rng, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
 
 use crate::{
     link::{Delivery, Fabric, Hosts, Link, Links, Packet},
     metrics::{Loss, Metrics, Spread},
-    options::{MakeVerifier, NodeOptions, WorldBuilder},
+    options::{MakeSigner, MakeVerifier, NodeOptions, WorldBuilder},
     queue::Queue,
     seed::generator,
     trace::{Record, Trace},
@@ -127,6 +127,9 @@ impl Wake for NodeWaker {
 /// still moves on in time.
 const BETWEEN_TURNS: Duration = Duration::from_micros(100);
 
+/// Keys that are kept parsed for all nodes; some 500 bytes each.
+const MOST_KEYS: usize = 262_144;
+
 /// Domains of [`generator`].
 const OF_PACKETS: u64 = 1;
 const OF_KEY: u64 = 2;
@@ -144,6 +147,9 @@ pub struct World<F: Fabric = Links> {
     unix_origin: Duration,
     resolve_delay: Duration,
     verifier: MakeVerifier,
+    signer: MakeSigner,
+    /// What all nodes read of keys; what each of them knows is its own.
+    keys: KeyCache,
     rng: StdRng,
     places: Vec<Place>,
     hosts: Hosts,
@@ -200,6 +206,8 @@ impl<F: Fabric> World<F> {
             unix_origin: builder.unix_origin,
             resolve_delay: builder.resolve_delay,
             verifier: builder.verifier,
+            signer: builder.signer,
+            keys: KeyCache::new(MOST_KEYS),
             rng: generator(builder.seed, &[OF_PACKETS]),
             places: Vec::new(),
             hosts: Hosts::default(),

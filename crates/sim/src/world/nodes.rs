@@ -72,6 +72,8 @@ impl<F: Fabric> World<F> {
         config.unix_origin = self.unix_origin;
         config.clock = Some(clock);
         config.verifier = (self.verifier)();
+        config.signer = (self.signer)();
+        config.keys = self.keys.clone();
         config.limits = options.limits;
         config.hardening = options.hardening.clone();
         if let Some(tick) = options.tick {
