@@ -50,7 +50,7 @@
 //! |---|---|
 //! | [`world`] | nodes, time, what happens next |
 //! | [`options`] | how a world and its nodes are made |
-//! | [`link`] | latency, loss, duplication, partitions; the [`Fabric`] seam for other networks |
+//! | [`link`] | latency, loss, duplication, reordering, bandwidth, regions, partitions; the [`Fabric`] seam for other networks |
 //! | [`nat`] | networks with nodes behind NATs |
 //! | [`trace`] | the hash of a run, and its last packets |
 //! | [`metrics`] | what was counted |
@@ -70,7 +70,7 @@ mod queue;
 mod seed;
 
 pub use self::{
-    link::{Delivery, Fabric, Hosts, Latency, Link, Links, Packet},
+    link::{Delivery, Fabric, Hosts, Latency, Link, Links, Packet, RegionId, Regions},
     metrics::{Loss, Metrics, Spread},
     options::{NodeOptions, WorldBuilder},
     world::{CompleteError, NodeId, World},

@@ -16,11 +16,16 @@ pub enum Loss {
     NoRoute,
     /// A NAT let it not through: nobody behind it sent what this could be an answer to, or its tables are full.
     Nat,
+    /// The queue before the sender's uplink was full.
+    Queue,
+    /// The buffer of the receiver's socket was full.
+    Socket,
 }
 
 impl Loss {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 6] = [Self::Link, Self::Partition, Self::NoHost, Self::Down, Self::NoRoute, Self::Nat];
+    pub const ALL: [Self; 8] =
+        [Self::Link, Self::Partition, Self::NoHost, Self::Down, Self::NoRoute, Self::Nat, Self::Queue, Self::Socket];
 
     /// The reason in words.
     #[must_use]
@@ -32,6 +37,8 @@ impl Loss {
             Self::Down => "down",
             Self::NoRoute => "no route",
             Self::Nat => "nat",
+            Self::Queue => "queue",
+            Self::Socket => "socket",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The world: nodes, virtual time, and what happens next.
 
 mod nodes;
+mod skew;
 
 use std::{
     fmt,
@@ -18,6 +19,7 @@ use ipv8_core::{Community, Handle, HandleError, KeyCache, Node, Resolve, Time, T
 use ipv8_crypto::PrivateKey;
 use rand::{Rng, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
 
+use self::skew::Skew;
 use crate::{
     link::{Delivery, Fabric, Hosts, Link, Links, Packet},
     metrics::{Loss, Metrics, Spread},
@@ -96,6 +98,7 @@ struct Place {
     key: PrivateKey,
     addresses: Addresses,
     options: NodeOptions,
+    skew: Skew,
     waker: Waker,
     up: bool,
     /// How often it crashed.
@@ -111,6 +114,13 @@ type Woken = Arc<Mutex<Vec<NodeId>>>;
 struct NodeWaker {
     node: NodeId,
     woken: Woken,
+}
+
+impl Place {
+    /// When the node's next deadline is, in the world's time.
+    fn next_deadline(&self) -> Option<Time> {
+        self.node.next_deadline().map(|at| self.skew.world_time(at))
+    }
 }
 
 impl Wake for NodeWaker {
@@ -349,12 +359,12 @@ impl<F: Fabric> World<F> {
         if !place.up {
             return;
         }
-        match place.node.next_deadline() {
+        match place.next_deadline() {
             _ if place.node.needs_turn() => {}
             Some(deadline) if deadline <= now => {}
             later => return self.arm(id, later),
         }
-        place.node.poll(now);
+        place.node.poll(place.skew.node_time(now));
         self.after_turn(id);
     }
 
@@ -365,7 +375,8 @@ impl<F: Fabric> World<F> {
             Ok(_) => return self.lose(Loss::Down, delivery.source, delivery.to, bytes),
             Err(loss) => return self.lose(loss, delivery.source, delivery.to, bytes),
         };
-        self.place(to).node.handle(now, [(delivery.source, bytes)]);
+        let place = self.place(to);
+        place.node.handle(place.skew.node_time(now), [(delivery.source, bytes)]);
         self.metrics.delivered += 1;
         self.metrics.delivered_bytes += length(bytes);
         self.trace.add(now, delivery.source, delivery.to, bytes);
@@ -394,8 +405,8 @@ impl<F: Fabric> World<F> {
         // What it asked for in its own turn waits a little, see above.
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
         let next = self.now + BETWEEN_TURNS;
-        let node = &self.place(id).node;
-        let deadline = if node.needs_turn() { Some(next) } else { node.next_deadline().map(|at| at.max(next)) };
+        let place = self.place(id);
+        let deadline = if place.node.needs_turn() { Some(next) } else { place.next_deadline().map(|at| at.max(next)) };
         self.arm(id, deadline);
     }
 

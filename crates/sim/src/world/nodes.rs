@@ -10,7 +10,7 @@ use ipv8_core::{Clock, Community, Handle, Interfaces, Node, NodeConfig, Time};
 use ipv8_crypto::{Curve, PrivateKey};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, World};
+use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, Skew, World};
 use crate::{
     link::Fabric,
     options::{NodeOptions, Setup},
@@ -47,7 +47,17 @@ impl<F: Fabric> World<F> {
         }
         let node = self.make_node(id, 0, &key, addresses, &options, &waker);
         let start = self.now + options.start_after;
-        self.places.push(Place { node, key, addresses, options, waker, up: false, life: 0, wakes: Vec::new() });
+        self.places.push(Place {
+            node,
+            key,
+            addresses,
+            skew: Skew::new(options.skew),
+            options,
+            waker,
+            up: false,
+            life: 0,
+            wakes: Vec::new(),
+        });
         if start == self.now {
             self.start(id);
         } else {
@@ -67,9 +77,10 @@ impl<F: Fabric> World<F> {
     ) -> Node {
         let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
         let clock = self.clock.clone();
-        let clock: Clock = Arc::new(move || Time::from_nanos(clock.load(Ordering::Relaxed)));
+        let skew = Skew::new(options.skew);
+        let clock: Clock = Arc::new(move || skew.node_time(Time::from_nanos(clock.load(Ordering::Relaxed))));
         let mut config = NodeConfig::new(key.clone(), seed);
-        config.unix_origin = self.unix_origin;
+        config.unix_origin = self.unix_origin.saturating_add(options.ahead).saturating_sub(options.behind);
         config.clock = Some(clock);
         config.verifier = (self.verifier)();
         config.signer = (self.signer)();
