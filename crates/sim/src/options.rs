@@ -9,6 +9,7 @@ use ipv8_core::{Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Verifier};
 
 use crate::{
+    capture::Sink,
     link::{Fabric, Link, Links},
     world::World,
 };
@@ -30,6 +31,7 @@ pub struct WorldBuilder<F = Links> {
     pub(crate) resolve_delay: Duration,
     pub(crate) record: usize,
     pub(crate) verifier: MakeVerifier,
+    pub(crate) sink: Option<Box<dyn Sink>>,
 }
 
 impl WorldBuilder<Links> {
@@ -42,6 +44,7 @@ impl WorldBuilder<Links> {
             resolve_delay: RESOLVE_DELAY,
             record: 0,
             verifier: Box::new(move || Box::new(memoised.clone())),
+            sink: None,
         }
     }
 
@@ -57,8 +60,8 @@ impl<F: Fabric> WorldBuilder<F> {
     /// Joins all nodes by another network.
     #[must_use]
     pub fn fabric<G: Fabric>(self, fabric: G) -> WorldBuilder<G> {
-        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier } = self;
-        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier }
+        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier, sink } = self;
+        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier, sink }
     }
 
     /// Begins at this time since 1970, by default on 2026-01-01.
@@ -79,6 +82,14 @@ impl<F: Fabric> WorldBuilder<F> {
     #[must_use]
     pub fn record(mut self, packets: usize) -> Self {
         self.record = packets;
+        self
+    }
+
+    /// Hands every datagram to this sink, see [`capture`](crate::capture). [`World::finish_capture`] says whether all went
+    /// well.
+    #[must_use]
+    pub fn capture(mut self, sink: impl Sink + 'static) -> Self {
+        self.sink = Some(Box::new(sink));
         self
     }
 
