@@ -27,7 +27,8 @@ pub enum Comparison {
     Same {
         /// How many there are.
         packets: u64,
-        /// Whether the recording has an end; one that was cut may have had more packets.
+        /// Whether the recording has an end. One that was cut, because its writer was killed, is compared as far as it
+        /// goes.
         complete: bool,
     },
     /// They part.
@@ -189,6 +190,9 @@ impl<R: Read + Send> Sink for Against<R> {
                 self.before.push_back(recorded);
                 self.packets += 1;
                 Ok(ControlFlow::Continue(()))
+            }
+            None if !self.recorded.is_complete() => {
+                Ok(self.end(Ok(Comparison::Same { packets: self.packets, complete: false })))
             }
             recorded => {
                 let run = Recorded::of_run(at, from, to, bytes, packet.fate);
