@@ -78,20 +78,21 @@ impl Verdicts {
 /// Reads headers, keeps keys and has signatures checked.
 pub(crate) struct Inbound {
     keys: KeyCache,
-    budget: Option<Budget>,
+    /// Boxed: few nodes have one.
+    budget: Option<Box<Budget>>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
 
 impl Inbound {
     pub(crate) fn new(verifier: Box<dyn Verifier>, keys: KeyCache, hardening: &Hardening) -> Self {
-        let budget = hardening.admission.map(Budget::new);
+        let budget = hardening.admission.map(Budget::new).map(Box::new);
         Self { keys, budget, verifier, verdicts: Vec::new() }
     }
 
     /// Hosts and peers whose budget is remembered.
     pub(crate) fn budgets(&self) -> (usize, usize) {
-        self.budget.as_ref().map_or((0, 0), Budget::len)
+        self.budget.as_ref().map_or((0, 0), |budget| budget.len())
     }
 
     /// Reads the header of a packet for a community with these routes.

@@ -59,7 +59,8 @@ impl Stamps {
 
     fn holds(&self, job: &Job<'_>) -> bool {
         let right_length = job.signature.len() == job.key.signature_len();
-        right_length && job.signature.iter().eq(self.stamp(job.key, job.message).iter().cycle().take(job.signature.len()))
+        right_length
+            && job.signature.iter().eq(self.stamp(job.key, job.message).iter().cycle().take(job.signature.len()))
     }
 }
 

@@ -52,11 +52,13 @@
 //! | [`options`] | how a world and its nodes are made |
 //! | [`link`] | latency, loss, duplication, reordering, bandwidth, regions, partitions; the [`Fabric`] seam for other networks |
 //! | [`nat`] | networks with nodes behind NATs |
+//! | [`capture`] | every packet, for files that Wireshark opens, and for comparing runs |
 //! | [`trace`] | the hash of a run, and its last packets |
 //! | [`metrics`] | what was counted |
 //!
 //! A test that panics while it owns a world prints the world's seed, its time and its last packets.
 
+pub mod capture;
 pub mod link;
 pub mod metrics;
 pub mod nat;

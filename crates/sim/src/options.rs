@@ -7,10 +7,10 @@ use std::{
 
 use ipv8_core::{Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Signer, Signing, Stamps, Verifier};
-
 use rand::RngExt;
 
 use crate::{
+    capture::Sink,
     link::{Fabric, Link, Links},
     seed::generator,
     world::World,
@@ -40,6 +40,7 @@ pub struct WorldBuilder<F = Links> {
     pub(crate) record: usize,
     pub(crate) verifier: MakeVerifier,
     pub(crate) signer: MakeSigner,
+    pub(crate) sink: Option<Box<dyn Sink>>,
 }
 
 impl WorldBuilder<Links> {
@@ -54,6 +55,7 @@ impl WorldBuilder<Links> {
             record: 0,
             verifier: Box::new(move || Box::new(memoised.clone())),
             signer: Box::new(move || Box::new(signer.clone())),
+            sink: None,
         }
     }
 
@@ -69,8 +71,8 @@ impl<F: Fabric> WorldBuilder<F> {
     /// Joins all nodes by another network.
     #[must_use]
     pub fn fabric<G: Fabric>(self, fabric: G) -> WorldBuilder<G> {
-        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier, signer } = self;
-        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier, signer }
+        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier, signer, sink } = self;
+        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier, signer, sink }
     }
 
     /// Begins at this time since 1970, by default on 2026-01-01.
@@ -91,6 +93,14 @@ impl<F: Fabric> WorldBuilder<F> {
     #[must_use]
     pub fn record(mut self, packets: usize) -> Self {
         self.record = packets;
+        self
+    }
+
+    /// Hands every datagram to this sink, see [`capture`](crate::capture). [`World::finish_capture`] says whether all went
+    /// well.
+    #[must_use]
+    pub fn capture(mut self, sink: impl Sink + 'static) -> Self {
+        self.sink = Some(Box::new(sink));
         self
     }
 

@@ -6,6 +6,7 @@ mod skew;
 use std::{
     fmt,
     future::Future,
+    io,
     net::SocketAddr,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,6 +22,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
 
 use self::skew::Skew;
 use crate::{
+    capture::{Fate, Tap},
     link::{Delivery, Fabric, Hosts, Link, Links, Packet},
     metrics::{Loss, Metrics, Spread},
     options::{MakeSigner, MakeVerifier, NodeOptions, WorldBuilder},
@@ -168,6 +170,7 @@ pub struct World<F: Fabric = Links> {
     woken: Woken,
     metrics: Metrics,
     trace: Trace,
+    tap: Tap,
     transmits: Vec<Transmit>,
 }
 
@@ -226,6 +229,7 @@ impl<F: Fabric> World<F> {
             woken: Woken::default(),
             metrics: Metrics::default(),
             trace,
+            tap: Tap::new(builder.sink, builder.unix_origin),
             transmits: Vec::new(),
         }
     }
@@ -380,12 +384,14 @@ impl<F: Fabric> World<F> {
         self.metrics.delivered += 1;
         self.metrics.delivered_bytes += length(bytes);
         self.trace.add(now, delivery.source, delivery.to, bytes);
+        self.tap.packet(now, delivery.source, delivery.to, Fate::Delivered, bytes);
         self.after_turn(to);
     }
 
     fn lose(&mut self, loss: Loss, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         tracing::trace!(%source, %to, size = bytes.len(), reason = loss.as_str(), "lost");
         self.metrics.lose(loss);
+        self.tap.packet(self.now, source, to, Fate::Lost(loss), bytes);
     }
 
     /// Takes out of a node what its turn made.
@@ -414,7 +420,9 @@ impl<F: Fabric> World<F> {
         let Transmit { to, bytes } = transmit;
         self.metrics.sent += 1;
         self.metrics.sent_bytes += length(&bytes);
-        let Some(source) = addresses.source(to) else {
+        let source = addresses.source(to);
+        self.tap.packet(self.now, source.unwrap_or(addresses.first), to, Fate::Sent, &bytes);
+        let Some(source) = source else {
             return self.lose(Loss::NoRoute, addresses.first, to, &bytes);
         };
         let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
@@ -461,6 +469,21 @@ impl<F: Fabric> World<F> {
     /// The last packets that arrived, oldest first; none unless [`WorldBuilder::record`] says how many to keep.
     pub fn recent(&self) -> impl Iterator<Item = &Record> {
         self.trace.recent()
+    }
+
+    /// Whether the sink of [`WorldBuilder::capture`] wants no more: a comparison found a difference, or a file could not
+    /// be written. The world goes on, but a run for the sake of the sink can end.
+    #[must_use]
+    pub const fn capture_over(&self) -> bool {
+        self.tap.over()
+    }
+
+    /// Ends the capture. Without this, the end of a file may be missing.
+    ///
+    /// # Errors
+    /// The first thing that went wrong with the sink since the world began.
+    pub fn finish_capture(&mut self) -> io::Result<()> {
+        self.tap.finish(self.now)
     }
 
     /// Events that are still to happen; a wake-up among them may find nothing to do.

@@ -45,6 +45,10 @@ impl<F: Fabric> World<F> {
         for address in addresses.all() {
             self.hosts.put(address, id);
         }
+        if self.tap.listens() {
+            let name = format!("node-{}", id.0);
+            addresses.all().for_each(|address| self.tap.name(address.ip(), &name));
+        }
         let node = self.make_node(id, 0, &key, addresses, &options, &waker);
         let start = self.now + options.start_after;
         self.places.push(Place {
@@ -186,7 +190,9 @@ impl<F: Fabric> World<F> {
 
     /// Lets a name stand for the address of a host; of several, all are told.
     pub fn host(&mut self, name: impl Into<String>, address: SocketAddr) {
-        self.hosts.name(name.into(), address.ip());
+        let name = name.into();
+        self.tap.name(address.ip(), &name);
+        self.hosts.name(name, address.ip());
     }
 
     /// The network.
