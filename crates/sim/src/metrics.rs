@@ -76,6 +76,22 @@ impl Metrics {
         self.lost.iter().sum()
     }
 
+    /// Adds what another part of the world counted, which then begins anew.
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
+        let Self { sent, sent_bytes, delivered, delivered_bytes, duplicated, events, turns, lost } =
+            std::mem::take(other);
+        self.sent += sent;
+        self.sent_bytes += sent_bytes;
+        self.delivered += delivered;
+        self.delivered_bytes += delivered_bytes;
+        self.duplicated += duplicated;
+        self.events += events;
+        self.turns += turns;
+        for (count, more) in self.lost.iter_mut().zip(lost) {
+            *count += more;
+        }
+    }
+
     pub(crate) fn lose(&mut self, reason: Loss) {
         if let Some(count) = self.lost.get_mut(usize::from(reason as u8)) {
             *count += 1;

@@ -41,6 +41,7 @@ pub struct WorldBuilder<F = Links> {
     pub(crate) verifier: MakeVerifier,
     pub(crate) signer: MakeSigner,
     pub(crate) sink: Option<Box<dyn Sink>>,
+    pub(crate) threads: usize,
 }
 
 impl WorldBuilder<Links> {
@@ -56,6 +57,7 @@ impl WorldBuilder<Links> {
             verifier: Box::new(move || Box::new(memoised.clone())),
             signer: Box::new(move || Box::new(signer.clone())),
             sink: None,
+            threads: 1,
         }
     }
 
@@ -71,8 +73,8 @@ impl<F: Fabric> WorldBuilder<F> {
     /// Joins all nodes by another network.
     #[must_use]
     pub fn fabric<G: Fabric>(self, fabric: G) -> WorldBuilder<G> {
-        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier, signer, sink } = self;
-        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier, signer, sink }
+        let Self { seed, fabric: _, unix_origin, resolve_delay, record, verifier, signer, sink, threads } = self;
+        WorldBuilder { seed, fabric, unix_origin, resolve_delay, record, verifier, signer, sink, threads }
     }
 
     /// Begins at this time since 1970, by default on 2026-01-01.
@@ -93,6 +95,20 @@ impl<F: Fabric> WorldBuilder<F> {
     #[must_use]
     pub fn record(mut self, packets: usize) -> Self {
         self.record = packets;
+        self
+    }
+
+    /// Runs nodes in this many threads at once, by default in one; no threads are taken for one.
+    ///
+    /// The run is the same with any number, to the last bit. Threads meet once in every [lookahead](Fabric::lookahead) of
+    /// virtual time, so that they pay where many packets arrive within one, and cost where there are few; a network
+    /// without a lookahead is run by one thread, and so are [`World::run_while`] and [`World::step`].
+    ///
+    /// What nodes do in their turns must stay within themselves: one that reaches another by a handle, or a variable that
+    /// several of them change, finds it at a time that no seed decides.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 
