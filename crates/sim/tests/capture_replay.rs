@@ -70,11 +70,13 @@ fn the_same_run_is_the_same() {
 #[test]
 fn a_changed_byte_is_found_where_it_is() {
     let recorded = recording();
-    // The payload of the 41st packet that was sent with a body: after its headers in the block.
+    // The payload of the first long packet after the 40th: after its headers in the block.
     let mut reader = Reader::new(recorded.as_slice()).unwrap();
     let packets: Vec<_> = std::iter::from_fn(|| reader.next().unwrap()).collect();
-    let ipv8_sim::capture::Entry::Udp(victim) = &packets[40] else { panic!() };
-    let same_before = packets[..40]
+    let long = |entry: &ipv8_sim::capture::Entry| matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes.len() > 60);
+    let index = (40..).find(|index| long(&packets[*index])).unwrap();
+    let ipv8_sim::capture::Entry::Udp(victim) = &packets[index] else { panic!() };
+    let same_before = packets[..index]
         .iter()
         .filter(|entry| matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes == victim.bytes));
     // The bytes of the victim occur once for each time that the datagram was seen before.
@@ -89,11 +91,12 @@ fn a_changed_byte_is_found_where_it_is() {
     let mut changed = recorded.clone();
     changed[place + 60] ^= 1;
     let difference = difference(compared(&changed, builder(1, 0.1), 10));
-    assert_eq!((difference.number, difference.first_byte()), (41, Some(60)));
+    let number = u64::try_from(index + 1).unwrap();
+    assert_eq!((difference.number, difference.first_byte()), (number, Some(60)));
     assert_eq!(difference.run.as_ref().unwrap().bytes, victim.bytes);
     assert_eq!(difference.before.len(), 10);
     let text = difference.to_string();
-    assert!(text.starts_with("packet 41 differs\n  recorded: "), "{text}");
+    assert!(text.starts_with(&format!("packet {number} differs\n  recorded: ")), "{text}");
     assert!(text.contains("first different byte: 60") && text.contains("the 10 packets before"), "{text}");
 }
 
