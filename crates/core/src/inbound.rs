@@ -10,7 +10,7 @@ use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
     community::OverlayId,
-    defence::admission::{Budget, Payer, price, price_of_reading},
+    defence::admission::{Budget, Payer, price},
     defence::hardening::Hardening,
     keys::{KeyCache, SenderKey},
     messages::DEPRECATED,
@@ -31,8 +31,10 @@ pub(crate) struct Accepted<'a> {
     pub(crate) datagram: &'a [u8],
     pub(crate) id: u8,
     pub(crate) sender: Option<SenderKey>,
-    /// The bytes of a key that is not kept yet.
-    new_key: Option<&'a [u8]>,
+    /// The bytes in which the key came.
+    key: &'a [u8],
+    /// The key is not kept yet.
+    new_key: bool,
     pub(crate) global_time: Option<u64>,
     pub(crate) payload: &'a [u8],
     pub(crate) signed_part: &'a [u8],
@@ -76,20 +78,21 @@ impl Verdicts {
 /// Reads headers, keeps keys and has signatures checked.
 pub(crate) struct Inbound {
     keys: KeyCache,
-    budget: Option<Budget>,
+    /// Boxed: few nodes have one.
+    budget: Option<Box<Budget>>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
 
 impl Inbound {
     pub(crate) fn new(verifier: Box<dyn Verifier>, keys: KeyCache, hardening: &Hardening) -> Self {
-        let budget = hardening.admission.map(Budget::new);
+        let budget = hardening.admission.map(Budget::new).map(Box::new);
         Self { keys, budget, verifier, verdicts: Vec::new() }
     }
 
     /// Hosts and peers whose budget is remembered.
     pub(crate) fn budgets(&self) -> (usize, usize) {
-        self.budget.as_ref().map_or((0, 0), Budget::len)
+        self.budget.as_ref().map_or((0, 0), |budget| budget.len())
     }
 
     /// Reads the header of a packet for a community with these routes.
@@ -115,7 +118,8 @@ impl Inbound {
             datagram,
             id,
             sender: None,
-            new_key: None,
+            key: &[],
+            new_key: false,
             global_time: None,
             payload: &[],
             signed_part: &[],
@@ -137,11 +141,15 @@ impl Inbound {
                 ),
                 None => None,
             };
+            // By what this node met before, whatever others of its process did: that must not be told from outside.
+            if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
+                budget.charge_for_reading(payer, key);
+            }
+            accepted.key = key;
             let sender = match self.keys.get(key) {
                 Some(known) => known,
                 None => {
-                    accepted.new_key = Some(key);
-                    self.charge(payer, price_of_reading(key));
+                    accepted.new_key = true;
                     SenderKey::read(key)?
                 }
             };
@@ -176,7 +184,7 @@ impl Inbound {
     }
 
     /// Checks the signatures of a batch, and measures how long that takes if there is a clock.
-    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
+    pub(crate) fn verify(&mut self, batch: &[Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
         let jobs: Vec<Job<'_>> = batch
             .iter()
             .filter_map(|packet| {
@@ -196,9 +204,14 @@ impl Inbound {
         let holds: Vec<bool> =
             batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
         // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
-        for (packet, holds) in batch.iter_mut().zip(&holds) {
-            if let (true, Some(bytes), Some(sender)) = (*holds, packet.new_key.take(), &packet.sender) {
-                self.keys.insert(bytes, sender.clone());
+        for (packet, _) in batch.iter().zip(&holds).filter(|(_, holds)| **holds) {
+            if let Some(sender) = &packet.sender {
+                if packet.new_key {
+                    self.keys.insert(packet.key, sender.clone());
+                }
+                if let Some(budget) = &mut self.budget {
+                    budget.has_read(packet.key);
+                }
             }
         }
         // A clock that stands still, as in a simulation, has nothing to be shared.

@@ -9,7 +9,7 @@ use std::{
 
 use std::cell::RefCell;
 
-use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Verifier};
+use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Signer, Signing, Verifier};
 use ipv8_wire::CommunityId;
 use parking_lot::ReentrantMutex;
 use rand::{SeedableRng, rngs::StdRng};
@@ -56,6 +56,8 @@ pub struct NodeConfig {
     pub clock: Option<Clock>,
     /// What checks signatures.
     pub verifier: Box<dyn Verifier>,
+    /// What makes signatures.
+    pub signer: Box<dyn Signer>,
     /// The keys of recent senders. Give the same to all nodes of a process that know the same peers; the driver on tokio
     /// does.
     pub keys: KeyCache,
@@ -77,6 +79,7 @@ impl NodeConfig {
             unix_origin: Duration::ZERO,
             clock: None,
             verifier: Box::new(Sequential),
+            signer: Box::new(Signing),
             keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
@@ -170,6 +173,7 @@ impl Node {
                 network: Network::hardened(config.limits, &config.hardening),
                 inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
+                signer: config.signer,
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 shared: shared.clone(),
@@ -386,8 +390,8 @@ impl Node {
             }
         }
         let left = shared.with(|state| {
-            let State { outbox, stats, .. } = &mut *state;
-            outbox.flush(stats);
+            let State { outbox, stats, signer, .. } = &mut *state;
+            outbox.flush(&**signer, stats);
             state.has_due() || state.has_events()
         });
         // What did not fit into this turn needs another one.

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_crypto::{Mid, PrivateKey};
+use ipv8_crypto::{Mid, PrivateKey, Signer};
 use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix, VERSION};
 use rand::rngs::StdRng;
 
@@ -84,6 +84,7 @@ pub(crate) struct State {
     pub(crate) network: Network,
     pub(crate) own: OwnAddresses,
     pub(crate) hardening: Hardening,
+    pub(crate) signer: Box<dyn Signer>,
     pub(crate) punctures: Punctures,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
@@ -117,6 +118,7 @@ pub(crate) struct Parts {
     pub(crate) network: Network,
     pub(crate) inbound: Inbound,
     pub(crate) hardening: Hardening,
+    pub(crate) signer: Box<dyn Signer>,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) shared: Weak<Shared>,
@@ -132,6 +134,7 @@ impl State {
             network: parts.network,
             own: OwnAddresses::default(),
             hardening: parts.hardening,
+            signer: parts.signer,
             punctures: Punctures::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
@@ -357,7 +360,7 @@ impl State {
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let verdicts = self.inbound.verify(&mut accepted, self.clock.as_ref());
+        let verdicts = self.inbound.verify(&accepted, self.clock.as_ref());
         self.stats.verified += verdicts.checked;
         self.stats.verify_time += verdicts.took;
         for (packet, holds) in accepted.iter().zip(&verdicts.holds) {

@@ -30,7 +30,7 @@ fn pinged() -> (Node, Handle<DiscoveryCommunity>, Vec<u8>) {
 }
 
 fn round_trips(discovery: &Handle<DiscoveryCommunity>) -> Vec<Duration> {
-    discovery.with(|_, cx| cx.network().get(&key(2).mid()).unwrap().pings().to_vec()).unwrap()
+    discovery.with(|_, cx| cx.network().get(&key(2).mid()).unwrap().pings().collect()).unwrap()
 }
 
 #[test]

@@ -54,12 +54,14 @@
 //! | [`nat`] | networks with nodes behind NATs |
 //! | [`cpu`] | what the work of a node costs, where that matters |
 //! | [`attack`] | attackers: what they send, whom, how much, and what they hear |
+//! | [`capture`] | every packet, for files that Wireshark opens, and for comparing runs |
 //! | [`trace`] | the hash of a run, and its last packets |
 //! | [`metrics`] | what was counted |
 //!
 //! A test that panics while it owns a world prints the world's seed, its time and its last packets.
 
 pub mod attack;
+pub mod capture;
 pub mod cpu;
 pub mod link;
 pub mod metrics;

@@ -90,6 +90,19 @@ impl Hostile {
     pub fn lost(&self, reason: Loss) -> u64 {
         self.lost.get(usize::from(reason as u8)).copied().unwrap_or(0)
     }
+
+    fn absorb(&mut self, other: Self) {
+        let Self { sent, sent_bytes, delivered, delivered_bytes, heard, overheard, lost } = other;
+        self.sent += sent;
+        self.sent_bytes += sent_bytes;
+        self.delivered += delivered;
+        self.delivered_bytes += delivered_bytes;
+        self.heard += heard;
+        self.overheard += overheard;
+        for (count, more) in self.lost.iter_mut().zip(lost) {
+            *count += more;
+        }
+    }
 }
 
 impl Metrics {
@@ -103,6 +116,23 @@ impl Metrics {
     #[must_use]
     pub fn lost_in_all(&self) -> u64 {
         self.lost.iter().sum()
+    }
+
+    /// Adds what another part of the world counted, which then begins anew.
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
+        let Self { sent, sent_bytes, delivered, delivered_bytes, duplicated, events, turns, hostile, lost } =
+            std::mem::take(other);
+        self.hostile.absorb(hostile);
+        self.sent += sent;
+        self.sent_bytes += sent_bytes;
+        self.delivered += delivered;
+        self.delivered_bytes += delivered_bytes;
+        self.duplicated += duplicated;
+        self.events += events;
+        self.turns += turns;
+        for (count, more) in self.lost.iter_mut().zip(lost) {
+            *count += more;
+        }
     }
 
     pub(crate) fn lose(&mut self, reason: Loss, hostile: bool) {

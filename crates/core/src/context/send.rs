@@ -68,7 +68,11 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<Vec<u8>, SendError> {
-        finish(key, outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?, M::SIGNED)
+        let mut bytes = outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?;
+        if M::SIGNED {
+            outbox::sign(&*self.state.signer, key, &mut bytes)?;
+        }
+        Ok(bytes)
     }
 
     /// Sends bytes as they are.
@@ -154,11 +158,4 @@ impl Context<'_> {
             );
         }
     }
-}
-
-fn finish(key: &PrivateKey, mut bytes: Vec<u8>, signed: bool) -> Result<Vec<u8>, SendError> {
-    if signed {
-        outbox::sign(key, &mut bytes)?;
-    }
-    Ok(bytes)
 }

@@ -33,6 +33,7 @@
 mod craft;
 mod forged;
 mod garbage;
+mod keys;
 mod liar;
 mod options;
 mod replay;
@@ -135,11 +136,12 @@ impl<'a> Scene<'a> {
         &self.options.addresses
     }
 
-    /// From where the next datagram is to come: one of its own addresses, in turn, or one that is made up.
+    /// From where the next datagram is to come: one of its own addresses or of others', in turn, or one that is made up.
     pub fn source(&mut self) -> SocketAddr {
         match self.options.sources {
             Sources::Own => pick(&self.options.addresses, next(&mut self.turns.sources)).unwrap_or(NOWHERE),
             Sources::MadeUp => made_up(self.rng),
+            Sources::OfOthers => pick(&self.options.claimed, next(&mut self.turns.sources)).unwrap_or(NOWHERE),
         }
     }
 

@@ -13,6 +13,7 @@ pub struct AttackerOptions {
     pub(crate) stop: Option<Duration>,
     pub(crate) addresses: Vec<SocketAddr>,
     pub(crate) sources: Sources,
+    pub(crate) claimed: Vec<SocketAddr>,
     pub(crate) victims: Vec<SocketAddr>,
     pub(crate) targets: Targets,
     pub(crate) taps: Vec<NodeId>,
@@ -23,6 +24,7 @@ pub struct AttackerOptions {
 pub(crate) enum Sources {
     Own,
     MadeUp,
+    OfOthers,
 }
 
 /// Who gets them.
@@ -44,6 +46,7 @@ impl AttackerOptions {
             stop: None,
             addresses: Vec::new(),
             sources: Sources::Own,
+            claimed: Vec::new(),
             victims: Vec::new(),
             targets: Targets::Random,
             taps: Vec::new(),
@@ -83,6 +86,14 @@ impl AttackerOptions {
     #[must_use]
     pub const fn made_up_sources(mut self) -> Self {
         self.sources = Sources::MadeUp;
+        self
+    }
+
+    /// Writes these addresses of others on its datagrams as their sources, in turn: what is answered to them reaches those.
+    #[must_use]
+    pub fn sources_of_others(mut self, others: impl IntoIterator<Item = SocketAddr>) -> Self {
+        self.sources = Sources::OfOthers;
+        self.claimed.extend(others);
         self
     }
 

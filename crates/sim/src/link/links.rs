@@ -82,6 +82,11 @@ impl Links {
     }
 
     /// The link from one node to another. One whose receiver is not known yet takes the link of its region, or of all.
+    /// Whether it makes a difference to whom a packet goes.
+    pub(crate) fn tells_receivers_apart(&self) -> bool {
+        self.regions.is_some() || self.passes.is_some() || !self.pairs.is_empty()
+    }
+
     fn link(&self, from: NodeId, to: Option<NodeId>) -> Link {
         let own = to.filter(|_| !self.pairs.is_empty()).and_then(|to| self.pairs.get(&(from, to)));
         let regional = || self.regions.as_ref()?.link(from, to.unwrap_or(from));
@@ -117,6 +122,10 @@ impl Fabric for Links {
         let transits = self.carry(packet, Some(to), rng)?;
         let arrival = |transit| Delivery { at: packet.now + transit, to: packet.to, source: packet.source };
         Ok(transits.into_iter().map(arrival).collect())
+    }
+
+    fn lookahead(&self) -> Duration {
+        self.least()
     }
 }
 

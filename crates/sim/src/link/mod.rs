@@ -9,6 +9,7 @@ mod sender;
 use std::{
     collections::{BTreeMap, HashMap},
     net::{IpAddr, SocketAddr},
+    time::Duration,
 };
 
 use ipv8_core::Time;
@@ -50,7 +51,12 @@ pub struct Delivery {
 }
 
 /// A network: where the datagrams of nodes go. [`Links`] is the ready one; another one may model more.
-pub trait Fabric {
+///
+/// A world of [several threads](crate::WorldBuilder::threads) calls it from all of them, one after the other, but in no
+/// particular order: nodes in different threads are up to a [`Fabric::lookahead`] apart. What it remembers from one packet to
+/// the next must therefore belong to the sender's [site](Fabric::site) in [`Fabric::route`], and to the receiver's in
+/// [`Fabric::arrive`]. One that cannot promise this says nothing of its lookahead, and has one thread.
+pub trait Fabric: Send {
     /// Where a datagram goes: one arrival for each copy.
     ///
     /// All randomness comes from `rng`, which is this packet's own, so that the fate of one packet does not depend on
@@ -73,6 +79,19 @@ pub trait Fabric {
     fn arrive(&mut self, delivery: &Delivery, bytes: &[u8], hosts: &Hosts) -> Result<NodeId, Loss> {
         let _ = bytes;
         hosts.at(delivery.to).ok_or(Loss::NoHost)
+    }
+
+    /// The least time that a packet takes from one site to another, as things are now: for so long, nodes can be run apart.
+    /// By default zero, which means that they cannot.
+    fn lookahead(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The site at which an address is: nodes of one site share what the network keeps in between (a NAT, for example), and
+    /// are run by one thread. By default none: a node is a site of its own.
+    fn site(&self, address: SocketAddr) -> Option<u32> {
+        let _ = address;
+        None
     }
 }
 

@@ -226,6 +226,27 @@ impl Fabric for Nats {
         }
         hosts.at(to).ok_or(Loss::NoHost)
     }
+
+    /// None where links differ by receiver (pairs, regions, partitions): who stands behind a NAT may change until the packet
+    /// arrives there, and is looked up in the NAT's tables when it is sent.
+    fn lookahead(&self) -> Duration {
+        if self.links.tells_receivers_apart() && !self.boxes.is_empty() {
+            return Duration::ZERO;
+        }
+        // What passes within a LAN stays within its site.
+        self.links.least()
+    }
+
+    /// All that is behind one NAT on the Internet is one site.
+    fn site(&self, address: SocketAddr) -> Option<u32> {
+        let ip = address.ip();
+        let mut root = *self.by_outside.get(&ip).or_else(|| self.behind.get(&ip))?;
+        // A box behind a box has a higher number, so this ends.
+        while let Some(parent) = self.boxes.get(root).and_then(|translator| translator.parent) {
+            root = parent;
+        }
+        u32::try_from(root).ok()
+    }
 }
 
 impl World<Nats> {

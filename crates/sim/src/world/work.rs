@@ -3,8 +3,12 @@
 use std::collections::VecDeque;
 
 use ipv8_core::{DropReason, Transmit};
+use ipv8_crypto::Verifier;
 
-use super::{Arrival, Event, NodeId, World, length};
+use super::{
+    NodeId,
+    shard::{Arrival, Event, Net, Shard},
+};
 use crate::{
     cpu::{BATCH, CpuModel, Meter, Work, room_for},
     link::Fabric,
@@ -14,7 +18,7 @@ use crate::{
 /// The processor of a node.
 pub(super) struct Cpu {
     model: CpuModel,
-    pub(super) meter: Meter,
+    meter: Meter,
     busy: bool,
     /// In the buffer of the socket.
     waiting: VecDeque<Arrival>,
@@ -45,9 +49,9 @@ impl Cpu {
         self.busy
     }
 
-    /// What was not taken in any more.
-    pub(super) fn into_waiting(self) -> VecDeque<Arrival> {
-        self.waiting
+    /// Meters what a verifier is asked to check.
+    pub(super) fn watch(&self, verifier: Box<dyn Verifier>) -> Box<dyn Verifier> {
+        self.meter.watch(verifier)
     }
 
     fn take_batch(&mut self) -> Vec<Arrival> {
@@ -57,9 +61,9 @@ impl Cpu {
     }
 }
 
-impl<F: Fabric> World<F> {
+impl Shard {
     /// A datagram reaches the socket of a node whose work takes time.
-    pub(super) fn queue_up(&mut self, id: NodeId, arrival: Arrival) {
+    pub(super) fn queue_up<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId, arrival: Arrival) {
         let Some(cpu) = &mut self.place_mut(id).cpu else { return };
         if !cpu.model.has_room(cpu.room_taken, arrival.bytes.len()) {
             return self.lose(Loss::Socket, &arrival);
@@ -67,13 +71,14 @@ impl<F: Fabric> World<F> {
         cpu.room_taken += room_for(arrival.bytes.len());
         cpu.waiting.push_back(arrival);
         if !cpu.busy {
-            self.work(id);
+            self.work(net, id);
         }
     }
 
     /// Takes what waits into one turn.
-    fn work(&mut self, id: NodeId) {
+    fn work<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId) {
         let now = self.now;
+        self.turn = Some(id);
         let Some(cpu) = &mut self.place_mut(id).cpu else { return };
         let batch = cpu.take_batch();
         for arrival in &batch {
@@ -82,7 +87,7 @@ impl<F: Fabric> World<F> {
         let place = self.place(id);
         let datagrams = batch.iter().map(|arrival| (arrival.delivery.source, arrival.bytes.as_slice()));
         place.node.handle(place.skew.node_time(now), datagrams);
-        self.after_turn(id, batch.len());
+        self.after_turn(net, id, batch.len());
     }
 
     /// A turn is over as far as the node knows, and takes some time yet: what it sends, it sends then.
@@ -104,37 +109,31 @@ impl<F: Fabric> World<F> {
         cpu.held.append(transmits);
         cpu.busy = true;
         let done = now + cpu.model.cost(&work);
-        self.queue.push(done, id.0, Event::Done { node: id, life });
+        self.cause(id, done, Event::Done { node: id, life });
     }
 
     /// The time that a turn takes is over.
-    pub(super) fn done(&mut self, id: NodeId, life: u32) {
+    pub(super) fn done<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId, life: u32) {
         let place = self.place_mut(id);
         let (addresses, same) = (place.addresses, place.life == life);
         let Some(cpu) = place.cpu.as_mut().filter(|_| same) else { return };
         cpu.busy = false;
         let waits = !cpu.waiting.is_empty();
         for transmit in std::mem::take(&mut cpu.held) {
-            self.send(id, addresses, transmit);
+            self.send(net, id, addresses, transmit);
         }
         if waits {
-            self.work(id);
+            self.work(net, id);
         } else {
             self.arm_next(id);
         }
     }
 
-    /// Counts a datagram that a node takes in.
-    pub(super) fn count_delivery(&mut self, arrival: &Arrival) {
-        let Arrival { delivery, bytes, hostile } = arrival;
-        let metrics = &mut self.metrics;
-        let (count, size) = if *hostile {
-            (&mut metrics.hostile.delivered, &mut metrics.hostile.delivered_bytes)
-        } else {
-            (&mut metrics.delivered, &mut metrics.delivered_bytes)
-        };
-        *count += 1;
-        *size += length(bytes);
-        self.trace.add(self.now, delivery.source, delivery.to, bytes);
+    /// A node crashes: what its socket holds is lost.
+    pub(super) fn lose_waiting(&mut self, id: NodeId) {
+        let waiting = self.place_mut(id).cpu.take().map(|cpu| cpu.waiting);
+        for arrival in waiting.into_iter().flatten() {
+            self.lose(Loss::Down, &arrival);
+        }
     }
 }
