@@ -147,8 +147,7 @@ fn addresses_are_those_on_the_wire() {
 #[test]
 fn what_has_no_route_and_what_is_ipv6_is_there_too() {
     let file = File::default();
-    let mut world =
-        World::builder(1).capture(PcapNg::new(file.clone(), &Origin::new("test", 1)).unwrap()).build();
+    let mut world = World::builder(1).capture(PcapNg::new(file.clone(), &Origin::new("test", 1)).unwrap()).build();
     let options = || NodeOptions::default().address("[2001:db8::1]:8090".parse().unwrap());
     let (six, four) = (world.add_node(options()), world.add_node(NodeOptions::default()));
     let far = world.add_node(NodeOptions::default().address("[2001:db8::2]:8090".parse().unwrap()));

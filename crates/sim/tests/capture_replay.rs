@@ -74,9 +74,9 @@ fn a_changed_byte_is_found_where_it_is() {
     let mut reader = Reader::new(recorded.as_slice()).unwrap();
     let packets: Vec<_> = std::iter::from_fn(|| reader.next().unwrap()).collect();
     let ipv8_sim::capture::Entry::Udp(victim) = &packets[40] else { panic!() };
-    let same_before = packets[..40].iter().filter(|entry| {
-        matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes == victim.bytes)
-    });
+    let same_before = packets[..40]
+        .iter()
+        .filter(|entry| matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes == victim.bytes));
     // The bytes of the victim occur once for each time that the datagram was seen before.
     let skip = same_before.count();
     let place = recorded
@@ -139,7 +139,9 @@ fn a_recording_that_was_cut_is_the_same_as_far_as_it_goes() {
     let recorded = recording();
     let Comparison::Same { packets: all, .. } = compared(&recorded, builder(1, 0.1), 10) else { panic!("differs") };
     match compared(&recorded[..recorded.len() / 2], builder(1, 0.1), 10) {
-        Comparison::Same { packets, complete: false } => assert!((all / 4..all).contains(&packets), "{packets} of {all}"),
+        Comparison::Same { packets, complete: false } => {
+            assert!((all / 4..all).contains(&packets), "{packets} of {all}")
+        }
         other => panic!("{other:?}"),
     }
 }

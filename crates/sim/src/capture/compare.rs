@@ -106,22 +106,14 @@ impl fmt::Display for Difference {
 ///
 /// # Errors
 /// If the recording cannot be read, or as `run` does.
-pub fn compare<R, E>(
-    recorded: Reader<R>,
-    run: impl FnOnce(Box<dyn Sink>) -> Result<(), E>,
-) -> Result<Comparison, E>
+pub fn compare<R, E>(recorded: Reader<R>, run: impl FnOnce(Box<dyn Sink>) -> Result<(), E>) -> Result<Comparison, E>
 where
     R: Read + Send + 'static,
     E: From<ReadError>,
 {
     let result = Arc::new(Mutex::new(None));
-    let sink = Against {
-        recorded,
-        unix_origin: Duration::ZERO,
-        packets: 0,
-        before: VecDeque::new(),
-        result: result.clone(),
-    };
+    let sink =
+        Against { recorded, unix_origin: Duration::ZERO, packets: 0, before: VecDeque::new(), result: result.clone() };
     run(Box::new(sink))?;
     let result = result.lock().unwrap_or_else(PoisonError::into_inner).take();
     result.unwrap_or_else(|| Err(io::Error::other("the run did not finish its capture").into())).map_err(E::from)
