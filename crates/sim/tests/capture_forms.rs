@@ -1,5 +1,5 @@
 //! Captures of other programs: byte orders, link types, clocks.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn with(start: &[u8], packet: &[u8]) -> Vec<u8> {
 fn pcap(big: bool, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
     let number = |value: u32| if big { value.to_be_bytes() } else { value.to_le_bytes() };
     let version = if big { [0, 2, 0, 4] } else { [2, 0, 4, 0] };
-    let length = packet.len() as u32;
+    let length = u32::try_from(packet.len()).unwrap();
     let parts = [
         magic.into(),
         None,
@@ -41,7 +41,7 @@ fn pcap(big: bool, magic: u32, link: u32, packet: &[u8]) -> Vec<u8> {
 fn only(bytes: &[u8]) -> Entry {
     let mut reader = Reader::new(bytes).unwrap();
     let entry = reader.next().unwrap().unwrap();
-    assert_eq!(reader.next().unwrap(), None);
+    assert!(reader.next().is_none());
     assert!(reader.origin().is_none());
     entry
 }
@@ -116,7 +116,7 @@ fn other_packets_are_named() {
 /// A pcapng file of one packet in big endian, on an interface with these options.
 fn pcapng(options: &[u8], ticks: u64) -> Vec<u8> {
     let block = |kind: u32, body: &[u8]| {
-        let length = (body.len() as u32 + 12).to_be_bytes();
+        let length = (u32::try_from(body.len()).unwrap() + 12).to_be_bytes();
         [&kind.to_be_bytes()[..], &length, body, &length].concat()
     };
     let section = block(0x0a0d_0d0a, &[&[0x1a, 0x2b, 0x3c, 0x4d, 0, 1, 0, 0][..], &[0xff; 8]].concat());

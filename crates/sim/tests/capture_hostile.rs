@@ -1,5 +1,5 @@
 //! Whatever the bytes, reading a capture ends, in packets or in an error.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 use std::{io, ops::ControlFlow, time::Duration};
 
@@ -35,7 +35,7 @@ fn read(bytes: &[u8]) -> (usize, Result<(), ReadError>) {
         Err(error) => return (0, Err(error)),
     };
     for packets in 0.. {
-        match reader.next() {
+        match reader.next().transpose() {
             Ok(Some(_)) => assert!(packets <= bytes.len() / 12, "more packets than blocks"),
             Ok(None) => return (packets, Ok(())),
             Err(error) => return (packets, Err(error)),
@@ -115,7 +115,7 @@ fn an_input_that_fails_is_told_as_it_is() {
     bytes.truncate(bytes.len() - 200);
     let mut reader = Reader::new(Fails(io::Cursor::new(bytes))).unwrap();
     let error = loop {
-        if let Err(error) = reader.next() {
+        if let Err(error) = reader.next().unwrap() {
             break error;
         }
     };
@@ -144,7 +144,7 @@ fn payloads_that_udp_cannot_carry_are_cut_and_marked() {
     sink.finish(Time::ZERO).unwrap();
     drop(sink);
     let mut reader = Reader::new(bytes.as_slice()).unwrap();
-    while let Some(entry) = reader.next().unwrap() {
+    while let Some(entry) = reader.next().transpose().unwrap() {
         let Entry::Udp(packet) = entry else { panic!("{entry:?}") };
         assert_eq!(packet.bytes.len(), 65_507);
         assert_eq!(packet.comment.as_deref(), Some("4493 bytes are too much for UDP and left out"));

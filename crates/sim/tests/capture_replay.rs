@@ -1,5 +1,5 @@
 //! Runs against a recording: the same is the same, and the first difference is found where it is.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 
@@ -71,8 +71,8 @@ fn the_same_run_is_the_same() {
 fn a_changed_byte_is_found_where_it_is() {
     let recorded = recording();
     // The payload of the 41st packet that was sent with a body: after its headers in the block.
-    let mut reader = Reader::new(recorded.as_slice()).unwrap();
-    let packets: Vec<_> = std::iter::from_fn(|| reader.next().unwrap()).collect();
+    let reader = Reader::new(recorded.as_slice()).unwrap();
+    let packets: Vec<_> = reader.map(Result::unwrap).collect();
     let ipv8_sim::capture::Entry::Udp(victim) = &packets[40] else { panic!() };
     let same_before = packets[..40]
         .iter()
@@ -111,7 +111,7 @@ fn another_loss_differs_at_the_first_packet_that_fares_otherwise() {
     let mut number = 0;
     let lost = loop {
         number += 1;
-        if let Some(ipv8_sim::capture::Entry::Udp(packet)) = reader.next().unwrap()
+        if let Some(ipv8_sim::capture::Entry::Udp(packet)) = reader.next().transpose().unwrap()
             && packet.fate().as_deref() == Some("lost (link)")
         {
             break number;
