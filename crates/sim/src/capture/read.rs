@@ -36,13 +36,15 @@ pub enum ReadError {
     #[error("neither pcapng nor pcap: give a file of ipv8 simulate --trace, tcpdump -w or Wireshark")]
     NotACapture,
     /// It ends in the middle of a block, as a file does whose writer was killed.
-    #[error("the capture ends in the middle of a block after {packets} packets: it was cut, or is still being written")]
+    #[error(
+        "the capture ends in the middle of a block, its writer was stopped or still writes (packets before: {packets})"
+    )]
     CutShort {
         /// How many packets there were before.
         packets: u64,
     },
     /// It holds what cannot be.
-    #[error("the capture is broken after {packets} packets: {reason}")]
+    #[error("the capture is broken: {reason} (packets before: {packets})")]
     Broken {
         /// How many packets there were before.
         packets: u64,
