@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Generate, show and use keys
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Show what packets say: one packet in hex per line
+    /// Show what packets say: one packet in hex per line, or a capture (pcapng or pcap)
     Decode(DecodeOptions),
     /// Let a tracker and some peers meet in this process, on loopback
     Demo(DemoOptions),

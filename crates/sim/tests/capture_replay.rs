@@ -1,5 +1,5 @@
 //! Runs against a recording: the same is the same, and the first difference is found where it is.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 
@@ -71,8 +71,8 @@ fn the_same_run_is_the_same() {
 fn a_changed_byte_is_found_where_it_is() {
     let recorded = recording();
     // The payload of the first long packet after the 40th: after its headers in the block.
-    let mut reader = Reader::new(recorded.as_slice()).unwrap();
-    let packets: Vec<_> = std::iter::from_fn(|| reader.next().unwrap()).collect();
+    let reader = Reader::new(recorded.as_slice()).unwrap();
+    let packets: Vec<_> = reader.map(Result::unwrap).collect();
     let long = |entry: &ipv8_sim::capture::Entry| matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes.len() > 60);
     let index = (40..).find(|index| long(&packets[*index])).unwrap();
     let ipv8_sim::capture::Entry::Udp(victim) = &packets[index] else { panic!() };
@@ -114,7 +114,7 @@ fn another_loss_differs_at_the_first_packet_that_fares_otherwise() {
     let mut number = 0;
     let lost = loop {
         number += 1;
-        if let Some(ipv8_sim::capture::Entry::Udp(packet)) = reader.next().unwrap()
+        if let Some(ipv8_sim::capture::Entry::Udp(packet)) = reader.next().transpose().unwrap()
             && packet.fate().as_deref() == Some("lost (link)")
         {
             break number;
