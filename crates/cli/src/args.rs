@@ -190,7 +190,7 @@ pub(crate) enum ConfigCommand {
 #[derive(clap::Args, Debug)]
 pub(crate) struct SimulateOptions {
     /// A built-in scenario (see --list), or a TOML file
-    #[arg(required_unless_present = "list")]
+    #[arg(required_unless_present_any = ["list", "replay"])]
     pub(crate) scenario: Option<String>,
     /// How many nodes, instead of as many as the scenario says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -201,6 +201,15 @@ pub(crate) struct SimulateOptions {
     /// End after so many virtual seconds, and leave out what would happen later
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) until: Option<Duration>,
+    /// Run the nodes in so many threads; the results are the same
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+    /// Record every packet in this file (pcapng), which Wireshark opens and `ipv8 decode` reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Run again what a trace has recorded, and say where the two first differ: exit status 1 if they do
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "nodes", "seed", "until", "trace", "plots", "json", "show"])]
+    pub(crate) replay: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -211,7 +220,7 @@ pub(crate) struct SimulateOptions {
     #[arg(long)]
     pub(crate) force: bool,
     /// List the built-in scenarios
-    #[arg(long, conflicts_with = "scenario")]
+    #[arg(long, conflicts_with_all = ["scenario", "replay"])]
     pub(crate) list: bool,
     /// Print the scenario's file, to be copied and changed
     #[arg(long)]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ipv8_scenario::{BUILTINS, Simulation};
+use ipv8_scenario::{BUILTINS, Options, Simulation};
 
 #[test]
 fn every_built_in_scenario_comes_out_the_same_twice() {
@@ -11,7 +11,9 @@ fn every_built_in_scenario_comes_out_the_same_twice() {
         let mut scenario = builtin.scenario().unwrap();
         scenario.nodes = 10;
         let scenario = scenario.until(Duration::from_secs(60));
-        let [first, second] = [(); 2].map(|()| Simulation::new(&scenario).unwrap().run());
+        // Once with one thread, once with three.
+        let [first, second] =
+            [1, 3].map(|threads| Simulation::with(&scenario, Options::default().threads(threads)).unwrap().run());
         // Debug writes the shortest digits that read as the same number, so equal texts are equal bits.
         assert_eq!(format!("{first:#?}"), format!("{second:#?}"), "{}", builtin.name);
         assert_eq!(first.digest(), second.digest());

@@ -1,6 +1,5 @@
 //! Ctrl-C while a run goes on: it ends at the next tenth of a virtual second, and tells what happened so far.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -31,7 +30,7 @@ impl Interrupt {
         Ok(Self(asked))
     }
 
-    pub(super) fn asked(&self) -> ControlFlow<()> {
-        if self.0.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    pub(super) fn asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }

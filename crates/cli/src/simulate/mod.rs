@@ -1,10 +1,11 @@
 //! `ipv8 simulate`: a network of simulated nodes.
 //!
 //! Standard output is the same for the same scenario, seed and number of nodes, byte for byte; how far the run has come goes
-//! to standard error, if that is a terminal.
+//! to standard error.
 
 mod interrupt;
 mod progress;
+mod trace;
 
 use std::io;
 use std::path::Path;
@@ -24,6 +25,9 @@ pub(crate) fn run(options: &SimulateOptions) -> Result<(), Failure> {
     if options.list {
         return list(&mut out);
     }
+    if let Some(file) = &options.replay {
+        return trace::replay(&mut out, options, file);
+    }
     let name = options.scenario.as_deref().unwrap_or_default();
     let (file, text) = find(name)?;
     if options.show {
@@ -31,19 +35,43 @@ pub(crate) fn run(options: &SimulateOptions) -> Result<(), Failure> {
         return output::flush(&mut out);
     }
     let scenario = scenario(options, &file, &text)?;
-    let simulation = Simulation::with(&scenario, Options::default().force(options.force)).map_err(refused)?;
+    let mut settings = Options::default();
+    if let Some(path) = &options.trace {
+        settings = settings.capture(trace::create(path, options, &scenario, &text)?);
+    }
+    let (outcome, captured) = simulate(options, &scenario, settings)?;
+    tell(&mut out, options, &outcome)?;
+    if let (Some(path), Err(error)) = (&options.trace, captured) {
+        return Err(Failure::Failed(format!("cannot write the trace {}: {error}", path.display())));
+    }
+    match &options.plots {
+        Some(directory) => plot(options, name, &outcome, directory),
+        None => Ok(()),
+    }
+}
+
+/// Runs to the end, to an interrupt, or until whoever captures wants no more. The second result is that of the capture.
+fn simulate(
+    options: &SimulateOptions,
+    scenario: &Scenario,
+    settings: Options,
+) -> Result<(Outcome, io::Result<()>), Failure> {
+    let settings = settings.force(options.force).threads(options.threads.into());
+    let mut simulation = Simulation::with(scenario, settings).map_err(refused)?;
     let interrupt = Interrupt::listen()?;
     let mut shown = Shown::new();
-    let outcome = simulation.run_with(|progress| {
-        shown.show(progress);
-        interrupt.asked()
-    });
+    let ended = loop {
+        if let Some(ended) = simulation.step() {
+            break ended;
+        }
+        if interrupt.asked() || simulation.capture_over() {
+            break Ended::Interrupted;
+        }
+        shown.show(simulation.progress());
+    };
     shown.clear();
-    tell(&mut out, options, &outcome)?;
-    if let Some(directory) = &options.plots {
-        plot(options, name, &outcome, directory)?;
-    }
-    Ok(())
+    let captured = simulation.finish_capture();
+    Ok((simulation.finish(ended), captured))
 }
 
 /// The scenario of this name, or the file: what it is called in messages, and its text.

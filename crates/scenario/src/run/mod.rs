@@ -11,14 +11,14 @@ mod sample;
 mod tally;
 mod workload;
 
-use std::{collections::HashMap, fmt, ops::ControlFlow, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, io, ops::ControlFlow, sync::Arc, time::Duration};
 
 use ipv8_core::{Node, Time, crypto::Mid};
 use ipv8_core::{OverlayConfig, SettingsError, wire::CommunityId};
 use ipv8_discovery::{Tracker, TrackerLimits};
 use rand::RngExt;
 
-use ipv8_sim::{CpuModel, NodeId, NodeOptions, World, link::exponential, nat::Nats};
+use ipv8_sim::{CpuModel, NodeId, NodeOptions, World, capture::Sink, link::exponential, nat::Nats};
 
 pub use self::memory::{available_memory, needed_memory};
 pub(crate) use self::{build::catalog, random::mix};
@@ -78,9 +78,11 @@ pub struct Progress {
 type Extra = Arc<dyn Fn(&Node, u32) + Send + Sync>;
 
 /// How a scenario is run: nothing of it changes what comes out, except [`Options::also`].
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Options {
     force: bool,
+    threads: usize,
+    sink: Option<Box<dyn Sink>>,
     also: Option<Extra>,
 }
 
@@ -89,6 +91,21 @@ impl Options {
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
+        self
+    }
+
+    /// Runs the nodes in this many threads at once, by default in one. What comes out is the same with any number, see
+    /// [`WorldBuilder::threads`](ipv8_sim::WorldBuilder::threads).
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Hands every datagram to this sink, see [`ipv8_sim::capture`].
+    #[must_use]
+    pub fn capture(mut self, sink: impl Sink + 'static) -> Self {
+        self.sink = Some(Box::new(sink));
         self
     }
 
@@ -102,7 +119,12 @@ impl Options {
 
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Options").field("force", &self.force).field("also", &self.also.is_some()).finish()
+        f.debug_struct("Options")
+            .field("force", &self.force)
+            .field("threads", &self.threads)
+            .field("captures", &self.sink.is_some())
+            .field("also", &self.also.is_some())
+            .finish()
     }
 }
 
@@ -160,7 +182,7 @@ impl Simulation {
     ///
     /// # Errors
     /// As [`Simulation::new`].
-    pub fn with(scenario: &Scenario, options: Options) -> Result<Self, StartError> {
+    pub fn with(scenario: &Scenario, mut options: Options) -> Result<Self, StartError> {
         let problems = scenario.problems();
         if !problems.is_empty() {
             return Err(SettingsError { problems }.into());
@@ -171,7 +193,12 @@ impl Simulation {
                 return Err(StartError::Memory { nodes: scenario.nodes_in_all(), needed, available });
             }
         }
-        let mut world = World::builder(scenario.seed).fabric(Nats::new(scenario.link.link())).build();
+        let builder = World::builder(scenario.seed).fabric(Nats::new(scenario.link.link()));
+        let builder = builder.threads(options.threads.max(1));
+        let mut world = match options.sink.take() {
+            Some(sink) => builder.capture(sink).build(),
+            None => builder.build(),
+        };
         if let Some(regions) = attackers::regions(scenario, &scenario.link) {
             world.fabric_mut().links_mut().set_regions(regions);
         }
@@ -322,6 +349,21 @@ impl Simulation {
             return Some(Ended::Goal);
         }
         (stop >= end).then_some(Ended::TimeLimit)
+    }
+
+    /// Whether the sink of [`Options::capture`] wants no more: a comparison found a difference, or a file could not be
+    /// written. The simulation goes on.
+    #[must_use]
+    pub const fn capture_over(&self) -> bool {
+        self.world.capture_over()
+    }
+
+    /// Ends the capture, before [`Simulation::finish`]. Without this, the end of a file may be missing.
+    ///
+    /// # Errors
+    /// The first thing that went wrong with the sink.
+    pub fn finish_capture(&mut self) -> io::Result<()> {
+        self.world.finish_capture()
     }
 
     /// How far it has come.
