@@ -11,6 +11,7 @@ use rand::RngExt;
 
 use crate::{
     capture::Sink,
+    cpu::CpuModel,
     link::{Fabric, Link, Links},
     seed::generator,
     world::World,
@@ -172,6 +173,7 @@ pub struct NodeOptions {
     pub(crate) limits: Limits,
     pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
+    pub(crate) cpu: Option<CpuModel>,
     pub(crate) skew: i32,
     pub(crate) ahead: Duration,
     pub(crate) behind: Duration,
@@ -233,6 +235,13 @@ impl NodeOptions {
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = Some(tick);
+        self
+    }
+
+    /// Its work takes time; by default it takes none, and everything that arrives is taken in.
+    #[must_use]
+    pub const fn cpu(mut self, model: CpuModel) -> Self {
+        self.cpu = Some(model);
         self
     }
 

@@ -1,10 +1,12 @@
 //! The world: nodes, virtual time, and what happens next.
 
+mod attackers;
 mod log;
 mod nodes;
 mod run;
 mod shard;
 mod skew;
+mod work;
 
 use std::{
     fmt, io,
@@ -16,7 +18,8 @@ use std::{
 
 use ipv8_core::{HandleError, KeyCache, Time};
 
-use self::shard::Shard;
+pub use self::attackers::AttackerId;
+use self::{attackers::Taps, shard::Shard};
 use crate::{
     capture::Tap,
     link::{Fabric, Hosts, Link, Links},
@@ -122,6 +125,8 @@ pub struct World<F: Fabric = Links> {
     shards: Vec<Shard>,
     /// Which shard each node is in, by the nodes' numbers.
     homes: Vec<usize>,
+    /// Which attackers listen to what a node sends.
+    taps: Taps,
     hosts: Hosts,
     fabric: F,
     metrics: Metrics,
@@ -177,6 +182,7 @@ impl<F: Fabric> World<F> {
             keys: KeyCache::new(MOST_KEYS),
             shards: (0..builder.threads.max(1)).map(Shard::new).collect(),
             homes: Vec::new(),
+            taps: Taps::new(),
             hosts: Hosts::default(),
             fabric: builder.fabric,
             metrics: Metrics::default(),

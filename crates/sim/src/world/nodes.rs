@@ -14,8 +14,9 @@ use super::{
     Addresses, NodeId, NodeWaker, OF_KEY, OF_NODE, World,
     shard::{Event, Place, Shard},
     skew::Skew,
+    work::Cpu,
 };
-use crate::{link::Fabric, options::NodeOptions, seed::generator};
+use crate::{link::Fabric, metrics::Loss, options::NodeOptions, seed::generator};
 
 /// Nodes.
 impl<F: Fabric> World<F> {
@@ -51,13 +52,15 @@ impl<F: Fabric> World<F> {
             let name = format!("node-{}", id.0);
             addresses.all().for_each(|address| self.tap.name(address.ip(), &name));
         }
-        let node = self.make_node(id, 0, &key, addresses, &options, &waker);
+        let cpu = options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let node = self.make_node((id, 0), &key, addresses, &options, &waker, cpu.as_deref());
         let start = self.now + options.start_after;
         let place = Place {
             node,
             key,
             addresses,
             skew: Skew::new(options.skew),
+            cpu,
             options,
             waker,
             up: false,
@@ -79,12 +82,12 @@ impl<F: Fabric> World<F> {
 
     fn make_node(
         &self,
-        id: NodeId,
-        life: u32,
+        (id, life): (NodeId, u32),
         key: &PrivateKey,
         addresses: Addresses,
         options: &NodeOptions,
         waker: &Waker,
+        cpu: Option<&Cpu>,
     ) -> Node {
         let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
         let clock = self.shard(id).clock.clone();
@@ -93,7 +96,11 @@ impl<F: Fabric> World<F> {
         let mut config = NodeConfig::new(key.clone(), seed);
         config.unix_origin = self.unix_origin.saturating_add(options.ahead).saturating_sub(options.behind);
         config.clock = Some(clock);
-        config.verifier = (self.verifier)();
+        let verifier = (self.verifier)();
+        config.verifier = match cpu {
+            Some(cpu) => cpu.meter.watch(verifier),
+            None => verifier,
+        };
         config.signer = (self.signer)();
         config.keys = self.keys.clone();
         config.limits = options.limits;
@@ -164,11 +171,24 @@ impl<F: Fabric> World<F> {
     pub fn crash(&mut self, id: NodeId) {
         let place = self.place(id);
         let life = place.life + 1;
-        let node = self.make_node(id, life, &place.key, place.addresses, &place.options, &place.waker);
+        let cpu = place.options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let (key, options) = (&place.key, &place.options);
+        let node = self.make_node((id, life), key, place.addresses, options, &place.waker, cpu.as_deref());
         let place = self.place_mut(id);
+        let waited = std::mem::replace(&mut place.cpu, cpu);
         place.life = life;
         place.up = false;
         place.node = node;
+        let Self { shards, homes, metrics, trace, tap, .. } = self;
+        let shard = homes.get(id.0 as usize).and_then(|home| shards.get_mut(*home));
+        if let (Some(shard), Some(waited)) = (shard, waited) {
+            shard.log.captures = tap.listens();
+            for arrival in waited.into_waiting() {
+                shard.lose(Loss::Down, &arrival);
+            }
+            shard.log.tell(trace, tap);
+            metrics.absorb(&mut shard.metrics);
+        }
         tracing::debug!(node = id.0, "crashed");
     }
 

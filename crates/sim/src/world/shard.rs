@@ -18,7 +18,13 @@ use ipv8_core::{Node, Resolve, Time, Transmit};
 use ipv8_crypto::PrivateKey;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
-use super::{Addresses, BETWEEN_TURNS, NodeId, OF_PACKETS, Woken, log::Log, skew::Skew};
+use super::{
+    Addresses, BETWEEN_TURNS, NodeId, OF_PACKETS, Woken,
+    attackers::{AttackerId, AttackerPlace, Taps},
+    log::Log,
+    skew::Skew,
+    work::Cpu,
+};
 use crate::{
     capture::Fate,
     link::{Delivery, Fabric, Hosts, Packet},
@@ -32,13 +38,28 @@ use crate::{
 #[derive(Debug)]
 pub(super) enum Event {
     /// A datagram arrives.
-    Deliver { delivery: Delivery, bytes: Vec<u8> },
+    Deliver(Arrival),
+    /// An attacker listens to a datagram.
+    Overhear { attacker: AttackerId, arrival: Arrival },
+    /// An attacker's time has come.
+    Attack(AttackerId),
     /// A node's deadline passes.
     Wake(NodeId),
+    /// A node ends a piece of work, unless it crashed since it began.
+    Done { node: NodeId, life: u32 },
     /// A node starts, unless it did already.
     Start { node: NodeId, life: u32 },
     /// A node learns what a name stands for, unless it crashed since it asked.
     Resolved { node: NodeId, life: u32, resolve: Resolve },
+}
+
+/// A datagram that comes to its end.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) delivery: Delivery,
+    pub(super) bytes: Vec<u8>,
+    /// Whether an attacker sent it.
+    pub(super) hostile: bool,
 }
 
 /// A node and where it stands.
@@ -48,6 +69,8 @@ pub(super) struct Place {
     pub(super) addresses: Addresses,
     pub(super) options: NodeOptions,
     pub(super) skew: Skew,
+    /// None if its work takes no time.
+    pub(super) cpu: Option<Box<Cpu>>,
     pub(super) waker: Waker,
     pub(super) up: bool,
     /// How often it crashed.
@@ -75,6 +98,7 @@ pub(super) struct Net<'a, F> {
     pub(super) hosts: &'a Hosts,
     /// Which shard each node is in.
     pub(super) homes: &'a [usize],
+    pub(super) taps: &'a Taps,
     pub(super) shards: usize,
     pub(super) resolve_delay: Duration,
     pub(super) lookahead: Duration,
@@ -103,6 +127,8 @@ pub(super) struct Shard {
     pub(super) clock: Arc<AtomicU64>,
     /// The nodes by their numbers, those of other shards left out.
     places: Vec<Option<Box<Place>>>,
+    /// All of them are in the first shard.
+    pub(super) attackers: Vec<AttackerPlace>,
     pub(super) queue: Queue<Event>,
     pub(super) woken: Woken,
     pub(super) metrics: Metrics,
@@ -121,6 +147,7 @@ impl Shard {
             now: Time::ZERO,
             clock: Arc::default(),
             places: Vec::new(),
+            attackers: Vec::new(),
             queue: Queue::default(),
             woken: Woken::default(),
             metrics: Metrics::default(),
@@ -181,7 +208,10 @@ impl Shard {
         self.log.begin(due);
         self.metrics.events += 1;
         match event {
-            Event::Deliver { delivery, bytes } => self.deliver(net, &delivery, &bytes),
+            Event::Deliver(arrival) => self.deliver(net, arrival),
+            Event::Overhear { attacker, arrival } => self.overhear(net, attacker, &arrival),
+            Event::Attack(id) => self.attack(net, id),
+            Event::Done { node, life } => self.done(net, node, life),
             Event::Wake(id) => self.wake(net, id),
             Event::Start { node, life } => {
                 let place = self.place(node);
@@ -206,10 +236,26 @@ impl Shard {
         self.queue.push(due, event);
     }
 
-    fn due(&mut self, id: NodeId, at: Time) -> Due {
-        let place = self.place_mut(id);
-        place.caused += 1;
-        Due { at, source: id.0, sequence: place.caused }
+    /// The place in the order of all events of one that a node or an attacker causes now.
+    pub(super) fn due(&mut self, id: NodeId, at: Time) -> Due {
+        let caused = match AttackerId::of(id) {
+            Some(attacker) => self.attackers.get_mut(attacker.index() as usize).map(|place| &mut place.caused),
+            None => Some(&mut self.place_mut(id).caused),
+        };
+        let sequence = caused.map_or(0, |caused| {
+            *caused += 1;
+            *caused
+        });
+        Due { at, source: id.0, sequence }
+    }
+
+    /// Puts an event into the shard where it is to happen.
+    pub(super) fn post(&mut self, home: usize, due: Due, event: Event) {
+        if home == self.number {
+            self.queue.push(due, event);
+        } else {
+            self.outgoing.push((home, due, event));
+        }
     }
 
     /// Makes sure that a node is woken at a time.
@@ -241,7 +287,8 @@ impl Shard {
         self.turn = Some(id);
         let place = self.place_mut(id);
         place.wakes.pop();
-        if !place.up {
+        // One that is busy looks at its deadlines when it is done.
+        if !place.up || place.cpu.as_ref().is_some_and(|cpu| cpu.is_busy()) {
             return;
         }
         match place.next_deadline() {
@@ -250,34 +297,42 @@ impl Shard {
             later => return self.arm(id, later),
         }
         place.node.poll(place.skew.node_time(now));
-        self.after_turn(net, id);
+        self.after_turn(net, id, 0);
     }
 
-    fn deliver<F: Fabric>(&mut self, net: &Net<'_, F>, delivery: &Delivery, bytes: &[u8]) {
+    fn deliver<F: Fabric>(&mut self, net: &Net<'_, F>, arrival: Arrival) {
         let now = self.now;
+        let Arrival { delivery, bytes, .. } = &arrival;
         let arrived = net.fabric().arrive(delivery, bytes, net.hosts);
         let to = match arrived {
-            Ok(to) if self.place(to).up => to,
-            Ok(_) => return self.lose(Loss::Down, delivery.source, delivery.to, bytes),
-            Err(loss) => return self.lose(loss, delivery.source, delivery.to, bytes),
+            Ok(to) => to,
+            Err(loss) => return self.lose(loss, &arrival),
         };
+        if let Some(attacker) = AttackerId::of(to) {
+            return self.reach_attacker(net, attacker, &arrival);
+        }
         self.turn = Some(to);
         let place = self.place(to);
-        place.node.handle(place.skew.node_time(now), [(delivery.source, bytes)]);
-        self.metrics.delivered += 1;
-        self.metrics.delivered_bytes += length(bytes);
-        self.log.packet(now, delivery.source, delivery.to, Fate::Delivered, bytes);
-        self.after_turn(net, to);
+        if !place.up {
+            return self.lose(Loss::Down, &arrival);
+        }
+        if place.cpu.is_some() {
+            return self.queue_up(net, to, arrival);
+        }
+        place.node.handle(place.skew.node_time(now), [(delivery.source, bytes.as_slice())]);
+        self.count_delivery(&arrival);
+        self.after_turn(net, to, 1);
     }
 
-    fn lose(&mut self, loss: Loss, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    pub(super) fn lose(&mut self, loss: Loss, arrival: &Arrival) {
+        let Arrival { delivery: Delivery { source, to, .. }, bytes, hostile } = arrival;
         tracing::trace!(%source, %to, size = bytes.len(), reason = loss.as_str(), "lost");
-        self.metrics.lose(loss);
-        self.log.packet(self.now, source, to, Fate::Lost(loss), bytes);
+        self.metrics.lose(loss, *hostile);
+        self.log.packet(self.now, *source, *to, Fate::Lost(loss), bytes);
     }
 
-    /// Takes out of a node what its turn made.
-    fn after_turn<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId) {
+    /// Takes out of a node what its turn made, with so many datagrams.
+    pub(super) fn after_turn<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId, received: usize) {
         self.metrics.turns += 1;
         let mut transmits = std::mem::take(&mut self.transmits);
         let place = self.place(id);
@@ -286,29 +341,54 @@ impl Shard {
         while let Some(resolve) = self.place(id).node.poll_resolve() {
             self.cause(id, self.now + net.resolve_delay, Event::Resolved { node: id, life, resolve });
         }
-        for transmit in transmits.drain(..) {
-            self.send(net, id, addresses, transmit);
-        }
-        self.transmits = transmits;
         // What it asked for in its own turn waits a little, see `BETWEEN_TURNS`.
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
+        if self.place(id).cpu.is_some() {
+            self.keep_busy(id, received, &mut transmits);
+        } else {
+            for transmit in transmits.drain(..) {
+                self.send(net, id, addresses, transmit);
+            }
+            self.arm_next(id);
+        }
+        self.transmits = transmits;
+    }
+
+    /// Makes sure that a node that took its turn gets the next one.
+    pub(super) fn arm_next(&mut self, id: NodeId) {
         let next = self.now + BETWEEN_TURNS;
         let place = self.place(id);
         let deadline = if place.node.needs_turn() { Some(next) } else { place.next_deadline().map(|at| at.max(next)) };
         self.arm(id, deadline);
     }
 
-    fn send<F: Fabric>(&mut self, net: &Net<'_, F>, from: NodeId, addresses: Addresses, transmit: Transmit) {
+    pub(super) fn send<F: Fabric>(&mut self, net: &Net<'_, F>, from: NodeId, addresses: Addresses, transmit: Transmit) {
         let Transmit { to, bytes } = transmit;
         self.metrics.sent += 1;
         self.metrics.sent_bytes += length(&bytes);
-        let source = addresses.source(to);
-        self.log.packet(self.now, source.unwrap_or(addresses.first), to, Fate::Sent, &bytes);
-        let Some(source) = source else {
-            return self.lose(Loss::NoRoute, addresses.first, to, &bytes);
+        let Some(source) = addresses.source(to) else {
+            let delivery = Delivery { at: self.now, to, source: addresses.first };
+            self.log.packet(self.now, delivery.source, to, Fate::Sent, &bytes);
+            return self.lose(Loss::NoRoute, &Arrival { delivery, bytes, hostile: false });
         };
+        self.listen_in(net, from, source, to, &bytes);
+        let rng = self.packet_rng(net.seed, from);
+        self.dispatch(net, from, source, to, bytes, rng);
+    }
+
+    /// Puts a datagram of a node or an attacker on its way.
+    pub(super) fn dispatch<F: Fabric>(
+        &mut self,
+        net: &Net<'_, F>,
+        from: NodeId,
+        source: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        mut rng: Xoshiro256PlusPlus,
+    ) {
+        let hostile = AttackerId::of(from).is_some();
+        self.log.packet(self.now, source, to, Fate::Sent, &bytes);
         let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
-        let mut rng = self.packet_rng(net.seed, from);
         let routed = {
             let mut fabric = net.fabric();
             let routed = fabric.route(&packet, net.hosts, &mut rng);
@@ -319,14 +399,19 @@ impl Shard {
         };
         let (mut deliveries, home) = match routed {
             Ok(routed) => routed,
-            Err(loss) => return self.lose(loss, source, to, &bytes),
+            Err(loss) => {
+                let delivery = Delivery { at: self.now, to, source };
+                return self.lose(loss, &Arrival { delivery, bytes, hostile });
+            }
         };
         let Some(last) = deliveries.pop() else { return };
-        self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
-        for copy in deliveries {
-            self.schedule(net, from, home, copy, bytes.clone());
+        if !hostile {
+            self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
         }
-        self.schedule(net, from, home, last, bytes);
+        for copy in deliveries {
+            self.schedule(net, from, home, Arrival { delivery: copy, bytes: bytes.clone(), hostile });
+        }
+        self.schedule(net, from, home, Arrival { delivery: last, bytes, hostile });
     }
 
     /// The randomness of a node's next packet: its own, whatever other packets there are.
@@ -338,33 +423,18 @@ impl Shard {
     }
 
     #[allow(clippy::panic, reason = "a network that breaks its word would make runs that do not repeat")]
-    fn schedule<F: Fabric>(
-        &mut self,
-        net: &Net<'_, F>,
-        from: NodeId,
-        home: usize,
-        mut delivery: Delivery,
-        bytes: Vec<u8>,
-    ) {
-        delivery.at = delivery.at.max(self.now);
-        let due = self.due(from, delivery.at);
-        let event = Event::Deliver { delivery, bytes };
-        if home == self.number {
-            self.queue.push(due, event);
-            return;
+    fn schedule<F: Fabric>(&mut self, net: &Net<'_, F>, from: NodeId, home: usize, mut arrival: Arrival) {
+        let Delivery { at, to, .. } = &mut arrival.delivery;
+        *at = (*at).max(self.now);
+        if home != self.number && *at < self.now + net.lookahead {
+            let (promised, took) = (net.lookahead, at.since(self.now));
+            panic!("Fabric::lookahead says that packets take {promised:?} at least, but one to {to} took {took:?}");
         }
-        if delivery.at < self.now + net.lookahead {
-            panic!(
-                "Fabric::lookahead says that packets take {:?} at least, but one to {} took {:?}",
-                net.lookahead,
-                delivery.to,
-                delivery.at.since(self.now)
-            );
-        }
-        self.outgoing.push((home, due, event));
+        let due = self.due(from, *at);
+        self.post(home, due, Event::Deliver(arrival));
     }
 }
 
-fn length(bytes: &[u8]) -> u64 {
+pub(super) fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
