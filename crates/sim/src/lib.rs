@@ -52,9 +52,9 @@
 //! | [`options`] | how a world and its nodes are made |
 //! | [`link`] | latency, loss, duplication, reordering, bandwidth, regions, partitions; the [`Fabric`] seam for other networks |
 //! | [`nat`] | networks with nodes behind NATs |
+//! | [`capture`] | every packet, for files that Wireshark opens, and for comparing runs |
 //! | [`cpu`] | what the work of a node costs, where that matters |
 //! | [`attack`] | attackers: what they send, whom, how much, and what they hear |
-//! | [`capture`] | every packet, for files that Wireshark opens, and for comparing runs |
 //! | [`trace`] | the hash of a run, and its last packets |
 //! | [`metrics`] | what was counted |
 //!

@@ -85,12 +85,6 @@ pub struct Hostile {
 }
 
 impl Hostile {
-    /// How many datagrams of attackers were lost for a reason.
-    #[must_use]
-    pub fn lost(&self, reason: Loss) -> u64 {
-        self.lost.get(usize::from(reason as u8)).copied().unwrap_or(0)
-    }
-
     fn absorb(&mut self, other: Self) {
         let Self { sent, sent_bytes, delivered, delivered_bytes, heard, overheard, lost } = other;
         self.sent += sent;
@@ -99,9 +93,20 @@ impl Hostile {
         self.delivered_bytes += delivered_bytes;
         self.heard += heard;
         self.overheard += overheard;
-        for (count, more) in self.lost.iter_mut().zip(lost) {
-            *count += more;
-        }
+        add(&mut self.lost, lost);
+    }
+
+    /// How many datagrams of attackers were lost for a reason.
+    #[must_use]
+    pub fn lost(&self, reason: Loss) -> u64 {
+        self.lost.get(usize::from(reason as u8)).copied().unwrap_or(0)
+    }
+}
+
+/// Adds counts of losses.
+fn add(lost: &mut [u64; Loss::ALL.len()], more: [u64; Loss::ALL.len()]) {
+    for (count, more) in lost.iter_mut().zip(more) {
+        *count += more;
     }
 }
 
@@ -122,7 +127,6 @@ impl Metrics {
     pub(crate) fn absorb(&mut self, other: &mut Self) {
         let Self { sent, sent_bytes, delivered, delivered_bytes, duplicated, events, turns, hostile, lost } =
             std::mem::take(other);
-        self.hostile.absorb(hostile);
         self.sent += sent;
         self.sent_bytes += sent_bytes;
         self.delivered += delivered;
@@ -130,9 +134,8 @@ impl Metrics {
         self.duplicated += duplicated;
         self.events += events;
         self.turns += turns;
-        for (count, more) in self.lost.iter_mut().zip(lost) {
-            *count += more;
-        }
+        self.hostile.absorb(hostile);
+        add(&mut self.lost, lost);
     }
 
     pub(crate) fn lose(&mut self, reason: Loss, hostile: bool) {

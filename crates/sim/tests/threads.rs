@@ -12,10 +12,11 @@ use std::{
 };
 
 use common::{Lamport, add_tracker, add_walkers, ms, secs, walker};
-use ipv8_core::{OverlayConfig, Stats, Target, crypto::Mid};
+use ipv8_core::{Community, OverlayConfig, Stats, Target, crypto::Mid};
 use ipv8_discovery::{DiscoveryCommunity, RandomWalk, TrackerBootstrapper};
 use ipv8_sim::{
-    Fabric, Latency, Link, Links, Metrics, NodeId, NodeOptions, World, WorldBuilder,
+    AttackerOptions, Fabric, Latency, Link, Links, Metrics, NodeId, NodeOptions, World, WorldBuilder,
+    attack::Garbage,
     capture::{Origin, PcapNg},
     nat::{Nat, Nats},
 };
@@ -127,6 +128,21 @@ fn of_the_default_overlay_with_trackers_that_have_names() {
     });
     assert!(seen.nodes.values().all(|(stats, peers)| stats.received > 0 || peers.is_empty()));
     assert!(seen.metrics.delivered > 2_000, "{:?}", seen.metrics);
+}
+
+/// They have one thread, and so has whatever happens to them.
+#[test]
+fn under_attack() {
+    let seen = same_for_any_number(|threads| {
+        let mut world = World::builder(4).threads(threads).build();
+        add_tracker(&mut world);
+        let nodes = add_walkers(&mut world, 10, 5, Lamport::default);
+        let options = AttackerOptions::new(50).target(world.address(nodes[2])).target(world.address(nodes[5]));
+        world.add_attacker(Garbage::new(Lamport::ID), options);
+        world.run_for(secs(10));
+        look(&world)
+    });
+    assert!(seen.metrics.hostile.delivered > 300, "{:?}", seen.metrics);
 }
 
 /// Packets that take no time leave no window to run nodes apart in.

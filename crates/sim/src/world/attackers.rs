@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, time::Duration};
 
 use ipv8_core::Time;
-use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
     NodeId, World,
@@ -59,30 +59,13 @@ pub(super) struct AttackerPlace {
     options: AttackerOptions,
     rng: Xoshiro256PlusPlus,
     turns: Turns,
+    sent: u64,
     /// Events that it caused.
     pub(super) caused: u64,
-    /// Datagrams that it sent.
-    pub(super) sent: u64,
 }
 
-/// Where attackers are, and whom they listen to.
-#[derive(Debug, Default)]
-pub(super) struct Attackers {
-    /// Which shard each of them is in.
-    homes: Vec<usize>,
-    taps: BTreeMap<NodeId, Vec<AttackerId>>,
-}
-
-impl Attackers {
-    pub(super) fn home(&self, attacker: AttackerId) -> Option<usize> {
-        self.homes.get(usize::try_from(attacker.0).ok()?).copied()
-    }
-
-    /// The least time that anything takes from one shard to another, where packets take this long.
-    pub(super) fn lookahead(&self, packets: Duration) -> Duration {
-        if self.taps.is_empty() { packets } else { packets.min(TAP_DELAY) }
-    }
-}
+/// The attackers that listen to each node.
+pub(super) type Taps = BTreeMap<NodeId, Vec<AttackerId>>;
 
 /// What an attacker is to do.
 enum Cue<'a> {
@@ -99,37 +82,33 @@ impl<F: Fabric> World<F> {
     /// If a node or another attacker has one of its addresses: a fault of whoever made the scenario.
     #[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
     pub fn add_attacker(&mut self, attacker: impl Attacker + 'static, mut options: AttackerOptions) -> AttackerId {
-        let id = AttackerId(u32::try_from(self.attackers.homes.len()).unwrap_or(u32::MAX));
+        let id = AttackerId(u32::try_from(self.attackers().count()).unwrap_or(u32::MAX));
         if options.addresses.is_empty() {
-            let [_, _, high, low] = id.0.to_be_bytes();
-            options.addresses.push(SocketAddr::from(([45, high, low, 1], 8_090)));
+            options.addresses.push(SocketAddr::from(([45, 0, id.0.to_be_bytes()[3], 1], 8_090)));
         }
         for address in &options.addresses {
             if let Some(other) = self.hosts.at(*address) {
                 panic!("{address} is the address of {other} already: give {id} another one");
             }
             self.hosts.put(*address, id.sender());
-            if self.tap.listens() {
-                self.tap.name(address.ip(), &format!("attacker-{}", id.0));
-            }
-        }
-        let site = options.addresses.first().and_then(|address| self.fabric.site(*address)).unwrap_or(0);
-        let home = usize::try_from(site).unwrap_or(0) % self.shards.len().max(1);
-        self.attackers.homes.push(home);
-        for node in &options.taps {
-            self.attackers.taps.entry(*node).or_default().push(id);
         }
         let seed = generator(self.seed, &[OF_ATTACKER, u64::from(id.0)]).random();
         let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
         let start = Time::from_duration(options.start).max(self.now);
         let acts = options.rate > 0;
+        for node in &options.taps {
+            let listeners = self.taps.entry(*node).or_default();
+            if !listeners.contains(&id) {
+                listeners.push(id);
+            }
+        }
         let place =
-            AttackerPlace { attacker: Box::new(attacker), options, rng, turns: Turns::default(), caused: 0, sent: 0 };
-        if let Some(shard) = self.shards.get_mut(home) {
-            shard.attackers.resize_with(id.0 as usize, || None);
-            shard.attackers.push(Some(Box::new(place)));
+            AttackerPlace { attacker: Box::new(attacker), options, rng, turns: Turns::default(), sent: 0, caused: 0 };
+        if let Some(shard) = self.shards.first_mut() {
+            shard.attackers.push(place);
             if acts {
-                shard.cause(id.sender(), start, Event::Attack(id));
+                let due = shard.due(id.sender(), start);
+                shard.queue.push(due, Event::Attack(id));
             }
         }
         id
@@ -137,32 +116,31 @@ impl<F: Fabric> World<F> {
 
     /// All attackers.
     pub fn attackers(&self) -> impl Iterator<Item = AttackerId> + use<F> {
-        (0..u32::try_from(self.attackers.homes.len()).unwrap_or(u32::MAX)).map(AttackerId)
+        let count = self.shards.first().map_or(0, |shard| shard.attackers.len());
+        (0..u32::try_from(count).unwrap_or(u32::MAX)).map(AttackerId)
     }
 
     /// How many datagrams an attacker sent; none if it is one of another world.
     #[must_use]
     pub fn sent_by(&self, attacker: AttackerId) -> u64 {
-        let shard = self.attackers.home(attacker).and_then(|home| self.shards.get(home));
-        shard.and_then(|shard| shard.attackers.get(attacker.0 as usize)?.as_deref()).map_or(0, |place| place.sent)
+        let place = self.shards.first().and_then(|shard| shard.attackers.get(attacker.0 as usize));
+        place.map_or(0, |place| place.sent)
     }
 }
 
 impl Shard {
-    pub(super) fn attacker_mut(&mut self, id: AttackerId) -> Option<&mut AttackerPlace> {
-        self.attackers.get_mut(id.0 as usize)?.as_deref_mut()
-    }
-
     /// An attacker acts, and is to act again.
     pub(super) fn attack<F: Fabric>(&mut self, net: &Net<'_, F>, id: AttackerId) {
         let now = self.now;
-        let Some(AttackerPlace { options, rng, .. }) = self.attacker_mut(id) else { return };
+        let Some(place) = self.attackers.get_mut(id.0 as usize) else { return };
+        let AttackerPlace { options, rng, .. } = place;
         if options.stop.is_some_and(|stop| now >= Time::from_duration(stop)) {
             return;
         }
         let between = Duration::from_secs(1) / options.rate.max(1);
         let wait = if options.evenly { between } else { exponential(between, rng) };
-        self.cause(id.sender(), now + wait, Event::Attack(id));
+        let due = self.due(id.sender(), now + wait);
+        self.queue.push(due, Event::Attack(id));
         self.play(net, id, &Cue::Act);
     }
 
@@ -184,10 +162,10 @@ impl Shard {
         bytes: &[u8],
     ) {
         let at = self.now + TAP_DELAY;
-        for attacker in net.attackers.taps.get(&from).into_iter().flatten() {
+        for attacker in net.taps.get(&from).into_iter().flatten() {
             let arrival = Arrival { delivery: Delivery { at, to, source }, bytes: bytes.to_vec(), hostile: false };
-            let home = net.attackers.home(*attacker).unwrap_or(0);
-            self.hand_over(net, (from, home), (at, to), Event::Overhear { attacker: *attacker, arrival });
+            let due = self.due(from, at);
+            self.post(0, due, Event::Overhear { attacker: *attacker, arrival });
         }
     }
 
@@ -200,18 +178,24 @@ impl Shard {
 
     fn play<F: Fabric>(&mut self, net: &Net<'_, F>, id: AttackerId, cue: &Cue<'_>) {
         let now = self.now;
-        let Some(AttackerPlace { attacker, options, rng, turns, .. }) = self.attacker_mut(id) else { return };
+        let Some(AttackerPlace { attacker, options, rng, turns, sent, .. }) = self.attackers.get_mut(id.0 as usize)
+        else {
+            return;
+        };
         let mut scene = Scene::new(now, rng, options, turns);
         match cue {
             Cue::Act => attacker.act(&mut scene),
             Cue::Hear(heard) => attacker.hears(&mut scene, heard),
             Cue::Overhear(heard) => attacker.overhears(&mut scene, heard),
         }
-        for shot in scene.into_shots() {
+        let shots = scene.into_shots();
+        let shots: Vec<_> = shots.into_iter().map(|shot| (shot, rng.next_u64())).collect();
+        *sent += u64::try_from(shots.len()).unwrap_or(u64::MAX);
+        for (shot, seed) in shots {
             self.metrics.hostile.sent += 1;
             self.metrics.hostile.sent_bytes += length(&shot.bytes);
-            self.log.packet(now, shot.source, shot.to, Fate::Sent, &shot.bytes);
-            self.dispatch(net, id.sender(), shot.source, shot.to, shot.bytes);
+            let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+            self.dispatch(net, id.sender(), shot.source, shot.to, shot.bytes, rng);
         }
     }
 }

@@ -19,7 +19,7 @@ use std::{
 use ipv8_core::{HandleError, KeyCache, Time};
 
 pub use self::attackers::AttackerId;
-use self::{attackers::Attackers, shard::Shard};
+use self::{attackers::Taps, shard::Shard};
 use crate::{
     capture::Tap,
     link::{Fabric, Hosts, Link, Links},
@@ -125,7 +125,8 @@ pub struct World<F: Fabric = Links> {
     shards: Vec<Shard>,
     /// Which shard each node is in, by the nodes' numbers.
     homes: Vec<usize>,
-    attackers: Attackers,
+    /// Which attackers listen to what a node sends.
+    taps: Taps,
     hosts: Hosts,
     fabric: F,
     metrics: Metrics,
@@ -181,7 +182,7 @@ impl<F: Fabric> World<F> {
             keys: KeyCache::new(MOST_KEYS),
             shards: (0..builder.threads.max(1)).map(Shard::new).collect(),
             homes: Vec::new(),
-            attackers: Attackers::default(),
+            taps: Taps::new(),
             hosts: Hosts::default(),
             fabric: builder.fabric,
             metrics: Metrics::default(),

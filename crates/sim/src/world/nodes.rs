@@ -16,7 +16,7 @@ use super::{
     skew::Skew,
     work::Cpu,
 };
-use crate::{link::Fabric, options::NodeOptions, seed::generator};
+use crate::{link::Fabric, metrics::Loss, options::NodeOptions, seed::generator};
 
 /// Nodes.
 impl<F: Fabric> World<F> {
@@ -98,7 +98,7 @@ impl<F: Fabric> World<F> {
         config.clock = Some(clock);
         let verifier = (self.verifier)();
         config.verifier = match cpu {
-            Some(cpu) => cpu.watch(verifier),
+            Some(cpu) => cpu.meter.watch(verifier),
             None => verifier,
         };
         config.signer = (self.signer)();
@@ -174,13 +174,21 @@ impl<F: Fabric> World<F> {
         let cpu = place.options.cpu.map(|model| Box::new(Cpu::new(model)));
         let (key, options) = (&place.key, &place.options);
         let node = self.make_node((id, life), key, place.addresses, options, &place.waker, cpu.as_deref());
-        let shard = self.shard_mut(id);
-        shard.lose_waiting(id);
-        let place = shard.place_mut(id);
-        place.cpu = cpu;
+        let place = self.place_mut(id);
+        let waited = std::mem::replace(&mut place.cpu, cpu);
         place.life = life;
         place.up = false;
         place.node = node;
+        let Self { shards, homes, metrics, trace, tap, .. } = self;
+        let shard = homes.get(id.0 as usize).and_then(|home| shards.get_mut(*home));
+        if let (Some(shard), Some(waited)) = (shard, waited) {
+            shard.log.captures = tap.listens();
+            for arrival in waited.into_waiting() {
+                shard.lose(Loss::Down, &arrival);
+            }
+            shard.log.tell(trace, tap);
+            metrics.absorb(&mut shard.metrics);
+        }
         tracing::debug!(node = id.0, "crashed");
     }
 
@@ -225,6 +233,10 @@ impl<F: Fabric> World<F> {
 
     fn place(&self, id: NodeId) -> &Place {
         self.shard(id).place(id)
+    }
+
+    fn place_mut(&mut self, id: NodeId) -> &mut Place {
+        self.shard_mut(id).place_mut(id)
     }
 }
 

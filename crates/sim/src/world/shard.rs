@@ -19,8 +19,8 @@ use ipv8_crypto::PrivateKey;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 
 use super::{
-    Addresses, AttackerId, BETWEEN_TURNS, NodeId, OF_PACKETS, Woken,
-    attackers::{AttackerPlace, Attackers},
+    Addresses, BETWEEN_TURNS, NodeId, OF_PACKETS, Woken,
+    attackers::{AttackerId, AttackerPlace, Taps},
     log::Log,
     skew::Skew,
     work::Cpu,
@@ -43,10 +43,10 @@ pub(super) enum Event {
     Overhear { attacker: AttackerId, arrival: Arrival },
     /// An attacker's time has come.
     Attack(AttackerId),
-    /// A node ends a piece of work, unless it crashed since it began.
-    Done { node: NodeId, life: u32 },
     /// A node's deadline passes.
     Wake(NodeId),
+    /// A node ends a piece of work, unless it crashed since it began.
+    Done { node: NodeId, life: u32 },
     /// A node starts, unless it did already.
     Start { node: NodeId, life: u32 },
     /// A node learns what a name stands for, unless it crashed since it asked.
@@ -98,7 +98,7 @@ pub(super) struct Net<'a, F> {
     pub(super) hosts: &'a Hosts,
     /// Which shard each node is in.
     pub(super) homes: &'a [usize],
-    pub(super) attackers: &'a Attackers,
+    pub(super) taps: &'a Taps,
     pub(super) shards: usize,
     pub(super) resolve_delay: Duration,
     pub(super) lookahead: Duration,
@@ -114,11 +114,7 @@ impl<'a, F: Fabric> Net<'a, F> {
         if self.shards == 1 {
             return 0;
         }
-        let of = |sender| match AttackerId::of(sender) {
-            Some(attacker) => self.attackers.home(attacker),
-            None => self.homes.get(usize::try_from(sender.index()).ok()?).copied(),
-        };
-        let node = self.hosts.at(to).and_then(of);
+        let node = self.hosts.at(to).and_then(|node| self.homes.get(usize::try_from(node.index()).ok()?).copied());
         node.or_else(|| Some(usize::try_from(fabric.site(to)?).ok()? % self.shards)).unwrap_or(0)
     }
 }
@@ -131,8 +127,8 @@ pub(super) struct Shard {
     pub(super) clock: Arc<AtomicU64>,
     /// The nodes by their numbers, those of other shards left out.
     places: Vec<Option<Box<Place>>>,
-    /// The attackers by their numbers, those of other shards left out.
-    pub(super) attackers: Vec<Option<Box<AttackerPlace>>>,
+    /// All of them are in the first shard.
+    pub(super) attackers: Vec<AttackerPlace>,
     pub(super) queue: Queue<Event>,
     pub(super) woken: Woken,
     pub(super) metrics: Metrics,
@@ -214,7 +210,7 @@ impl Shard {
         match event {
             Event::Deliver(arrival) => self.deliver(net, arrival),
             Event::Overhear { attacker, arrival } => self.overhear(net, attacker, &arrival),
-            Event::Attack(attacker) => self.attack(net, attacker),
+            Event::Attack(id) => self.attack(net, id),
             Event::Done { node, life } => self.done(net, node, life),
             Event::Wake(id) => self.wake(net, id),
             Event::Start { node, life } => {
@@ -240,9 +236,10 @@ impl Shard {
         self.queue.push(due, event);
     }
 
+    /// The place in the order of all events of one that a node or an attacker causes now.
     pub(super) fn due(&mut self, id: NodeId, at: Time) -> Due {
         let caused = match AttackerId::of(id) {
-            Some(attacker) => self.attacker_mut(attacker).map(|place| &mut place.caused),
+            Some(attacker) => self.attackers.get_mut(attacker.index() as usize).map(|place| &mut place.caused),
             None => Some(&mut self.place_mut(id).caused),
         };
         let sequence = caused.map_or(0, |caused| {
@@ -250,6 +247,15 @@ impl Shard {
             *caused
         });
         Due { at, source: id.0, sequence }
+    }
+
+    /// Puts an event into the shard where it is to happen.
+    pub(super) fn post(&mut self, home: usize, due: Due, event: Event) {
+        if home == self.number {
+            self.queue.push(due, event);
+        } else {
+            self.outgoing.push((home, due, event));
+        }
     }
 
     /// Makes sure that a node is woken at a time.
@@ -305,6 +311,7 @@ impl Shard {
         if let Some(attacker) = AttackerId::of(to) {
             return self.reach_attacker(net, attacker, &arrival);
         }
+        self.turn = Some(to);
         let place = self.place(to);
         if !place.up {
             return self.lose(Loss::Down, &arrival);
@@ -312,25 +319,9 @@ impl Shard {
         if place.cpu.is_some() {
             return self.queue_up(net, to, arrival);
         }
-        self.turn = Some(to);
-        let place = self.place(to);
         place.node.handle(place.skew.node_time(now), [(delivery.source, bytes.as_slice())]);
         self.count_delivery(&arrival);
         self.after_turn(net, to, 1);
-    }
-
-    /// Counts a datagram that a node takes in.
-    pub(super) fn count_delivery(&mut self, arrival: &Arrival) {
-        let Arrival { delivery: Delivery { source, to, .. }, bytes, hostile } = arrival;
-        let metrics = &mut self.metrics;
-        let (count, size) = if *hostile {
-            (&mut metrics.hostile.delivered, &mut metrics.hostile.delivered_bytes)
-        } else {
-            (&mut metrics.delivered, &mut metrics.delivered_bytes)
-        };
-        *count += 1;
-        *size += length(bytes);
-        self.log.packet(self.now, *source, *to, Fate::Delivered, bytes);
     }
 
     pub(super) fn lose(&mut self, loss: Loss, arrival: &Arrival) {
@@ -375,14 +366,14 @@ impl Shard {
         let Transmit { to, bytes } = transmit;
         self.metrics.sent += 1;
         self.metrics.sent_bytes += length(&bytes);
-        let source = addresses.source(to);
-        self.log.packet(self.now, source.unwrap_or(addresses.first), to, Fate::Sent, &bytes);
-        let Some(source) = source else {
+        let Some(source) = addresses.source(to) else {
             let delivery = Delivery { at: self.now, to, source: addresses.first };
+            self.log.packet(self.now, delivery.source, to, Fate::Sent, &bytes);
             return self.lose(Loss::NoRoute, &Arrival { delivery, bytes, hostile: false });
         };
         self.listen_in(net, from, source, to, &bytes);
-        self.dispatch(net, from, source, to, bytes);
+        let rng = self.packet_rng(net.seed, from);
+        self.dispatch(net, from, source, to, bytes, rng);
     }
 
     /// Puts a datagram of a node or an attacker on its way.
@@ -393,10 +384,11 @@ impl Shard {
         source: SocketAddr,
         to: SocketAddr,
         bytes: Vec<u8>,
+        mut rng: Xoshiro256PlusPlus,
     ) {
         let hostile = AttackerId::of(from).is_some();
+        self.log.packet(self.now, source, to, Fate::Sent, &bytes);
         let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
-        let mut rng = self.packet_rng(net.seed, from);
         let routed = {
             let mut fabric = net.fabric();
             let routed = fabric.route(&packet, net.hosts, &mut rng);
@@ -424,46 +416,22 @@ impl Shard {
 
     /// The randomness of a node's next packet: its own, whatever other packets there are.
     fn packet_rng(&mut self, seed: u64, from: NodeId) -> Xoshiro256PlusPlus {
-        let sent = match AttackerId::of(from) {
-            Some(attacker) => self.attacker_mut(attacker).map(|place| &mut place.sent),
-            None => Some(&mut self.place_mut(from).sent),
-        };
-        let number = sent.map_or(0, |sent| {
-            *sent += 1;
-            *sent
-        });
-        let name = [OF_PACKETS, u64::from(from.0), number];
+        let place = self.place_mut(from);
+        place.sent += 1;
+        let name = [OF_PACKETS, u64::from(from.0), place.sent];
         Xoshiro256PlusPlus::seed_from_u64(name.into_iter().fold(mix(0, seed), mix))
     }
 
-    fn schedule<F: Fabric>(&mut self, net: &Net<'_, F>, from: NodeId, home: usize, mut arrival: Arrival) {
-        arrival.delivery.at = arrival.delivery.at.max(self.now);
-        let (at, to) = (arrival.delivery.at, arrival.delivery.to);
-        self.hand_over(net, (from, home), (at, to), Event::Deliver(arrival));
-    }
-
-    /// Adds an event of a shard, this one or another, at a time and concerning an address.
     #[allow(clippy::panic, reason = "a network that breaks its word would make runs that do not repeat")]
-    pub(super) fn hand_over<F: Fabric>(
-        &mut self,
-        net: &Net<'_, F>,
-        (from, home): (NodeId, usize),
-        (at, to): (Time, SocketAddr),
-        event: Event,
-    ) {
-        let due = self.due(from, at);
-        if home == self.number {
-            self.queue.push(due, event);
-            return;
+    fn schedule<F: Fabric>(&mut self, net: &Net<'_, F>, from: NodeId, home: usize, mut arrival: Arrival) {
+        let Delivery { at, to, .. } = &mut arrival.delivery;
+        *at = (*at).max(self.now);
+        if home != self.number && *at < self.now + net.lookahead {
+            let (promised, took) = (net.lookahead, at.since(self.now));
+            panic!("Fabric::lookahead says that packets take {promised:?} at least, but one to {to} took {took:?}");
         }
-        if at < self.now + net.lookahead {
-            panic!(
-                "Fabric::lookahead says that packets take {:?} at least, but one to {to} took {:?}",
-                net.lookahead,
-                at.since(self.now)
-            );
-        }
-        self.outgoing.push((home, due, event));
+        let due = self.due(from, *at);
+        self.post(home, due, Event::Deliver(arrival));
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use ipv8_core::{DropReason, Transmit};
-use ipv8_crypto::Verifier;
 
 use super::{
     NodeId,
-    shard::{Arrival, Event, Net, Shard},
+    shard::{Arrival, Event, Net, Shard, length},
 };
 use crate::{
+    capture::Fate,
     cpu::{BATCH, CpuModel, Meter, Work, room_for},
     link::Fabric,
     metrics::Loss,
@@ -18,7 +18,7 @@ use crate::{
 /// The processor of a node.
 pub(super) struct Cpu {
     model: CpuModel,
-    meter: Meter,
+    pub(super) meter: Meter,
     busy: bool,
     /// In the buffer of the socket.
     waiting: VecDeque<Arrival>,
@@ -49,9 +49,9 @@ impl Cpu {
         self.busy
     }
 
-    /// Meters what a verifier is asked to check.
-    pub(super) fn watch(&self, verifier: Box<dyn Verifier>) -> Box<dyn Verifier> {
-        self.meter.watch(verifier)
+    /// What was not taken in any more.
+    pub(super) fn into_waiting(self) -> VecDeque<Arrival> {
+        self.waiting
     }
 
     fn take_batch(&mut self) -> Vec<Arrival> {
@@ -78,7 +78,6 @@ impl Shard {
     /// Takes what waits into one turn.
     fn work<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId) {
         let now = self.now;
-        self.turn = Some(id);
         let Some(cpu) = &mut self.place_mut(id).cpu else { return };
         let batch = cpu.take_batch();
         for arrival in &batch {
@@ -129,11 +128,17 @@ impl Shard {
         }
     }
 
-    /// A node crashes: what its socket holds is lost.
-    pub(super) fn lose_waiting(&mut self, id: NodeId) {
-        let waiting = self.place_mut(id).cpu.take().map(|cpu| cpu.waiting);
-        for arrival in waiting.into_iter().flatten() {
-            self.lose(Loss::Down, &arrival);
-        }
+    /// Counts a datagram that a node takes in.
+    pub(super) fn count_delivery(&mut self, arrival: &Arrival) {
+        let Arrival { delivery, bytes, hostile } = arrival;
+        let metrics = &mut self.metrics;
+        let (count, size) = if *hostile {
+            (&mut metrics.hostile.delivered, &mut metrics.hostile.delivered_bytes)
+        } else {
+            (&mut metrics.delivered, &mut metrics.delivered_bytes)
+        };
+        *count += 1;
+        *size += length(bytes);
+        self.log.packet(self.now, delivery.source, delivery.to, Fate::Delivered, bytes);
     }
 }
