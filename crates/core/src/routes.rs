@@ -68,6 +68,9 @@ pub(crate) struct Route {
     pub(crate) dispatch: Dispatch,
     /// Whether the payload can be read at all; to tell a bad format from a bad signature.
     pub(crate) check: fn(&[u8]) -> Result<(), ReadError>,
+    /// It tells nothing but where its sender is: from one that we do not know, or from where we know it to be, its
+    /// signature makes no difference.
+    pub(crate) only_moves: bool,
 }
 
 /// How much of a message is taken off before its handler sees it.
@@ -196,6 +199,7 @@ impl<C: Community> Routes<C> {
                     Ok(())
                 }),
                 check: |_| Ok(()),
+                only_moves: false,
             },
         )
     }
@@ -249,10 +253,22 @@ impl<C: Community> Routes<C> {
         }))
     }
 
+    /// As [`Routes::base`], for a signed message that tells nothing but where its sender is.
+    pub(crate) fn base_move<M>(&mut self) -> &mut Self
+    where
+        M: Message + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
+    {
+        self.base::<M, _>(|_, cx, from, _| drop(cx.identify(from)));
+        if let Some(route) = self.table.get_mut(M::ID) {
+            route.only_moves = true;
+        }
+        self
+    }
+
     fn add<M: Message>(&mut self, dispatch: Dispatch) -> &mut Self {
         let kind = Kind::Message { signed: M::Auth::SIGNED, global_time: M::GLOBAL_TIME };
         let check = |payload: &[u8]| M::Of::decode(payload).map(drop);
-        self.insert(M::ID, Route { name: <M as Message>::NAME, kind, dispatch, check })
+        self.insert(M::ID, Route { name: <M as Message>::NAME, kind, dispatch, check, only_moves: false })
     }
 
     fn insert(&mut self, id: u8, route: Route) -> &mut Self {
@@ -308,6 +324,10 @@ const NONE: u8 = u8::MAX;
 impl RouteTable {
     pub(crate) fn get(&self, id: u8) -> Option<&Route> {
         self.routes.get(usize::from(*self.index.get(usize::from(id))?))
+    }
+
+    fn get_mut(&mut self, id: u8) -> Option<&mut Route> {
+        self.routes.get_mut(usize::from(*self.index.get(usize::from(id))?))
     }
 
     fn remove(&mut self, id: u8) {

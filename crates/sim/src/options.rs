@@ -10,6 +10,7 @@ use ipv8_crypto::{Memoised, PrivateKey, Sequential, Verifier};
 
 use crate::{
     capture::Sink,
+    cpu::CpuModel,
     link::{Fabric, Link, Links},
     world::World,
 };
@@ -127,6 +128,10 @@ pub struct NodeOptions {
     pub(crate) limits: Limits,
     pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
+    pub(crate) cpu: Option<CpuModel>,
+    pub(crate) skew: i32,
+    pub(crate) ahead: Duration,
+    pub(crate) behind: Duration,
     pub(crate) setup: Option<Setup>,
 }
 
@@ -185,6 +190,35 @@ impl NodeOptions {
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = Some(tick);
+        self
+    }
+
+    /// Its work takes time; by default it takes none, and everything that arrives is taken in.
+    #[must_use]
+    pub const fn cpu(mut self, model: CpuModel) -> Self {
+        self.cpu = Some(model);
+        self
+    }
+
+    /// Its clock runs so many millionths too fast, or too slow if negative, and all its timers with it. Quartz is off by up
+    /// to 50 or so. What is beyond half a million (half speed, or half as fast again) is taken for that.
+    #[must_use]
+    pub const fn clock_skew(mut self, ppm: i32) -> Self {
+        self.skew = ppm;
+        self
+    }
+
+    /// Takes the time since 1970 for so much later than it is.
+    #[must_use]
+    pub const fn clock_ahead(mut self, ahead: Duration) -> Self {
+        self.ahead = ahead;
+        self
+    }
+
+    /// Takes the time since 1970 for so much earlier than it is.
+    #[must_use]
+    pub const fn clock_behind(mut self, behind: Duration) -> Self {
+        self.behind = behind;
         self
     }
 

@@ -1,6 +1,9 @@
 //! The world: nodes, virtual time, and what happens next.
 
+mod attackers;
 mod nodes;
+mod skew;
+mod work;
 
 use std::{
     fmt,
@@ -19,6 +22,8 @@ use ipv8_core::{Community, Handle, HandleError, Node, Resolve, Time, Transmit};
 use ipv8_crypto::PrivateKey;
 use rand::{Rng, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
 
+pub use self::attackers::AttackerId;
+use self::{attackers::AttackerPlace, skew::Skew, work::Cpu};
 use crate::{
     capture::{Fate, Tap},
     link::{Delivery, Fabric, Hosts, Link, Links, Packet},
@@ -65,13 +70,28 @@ pub enum CompleteError {
 #[derive(Debug)]
 enum Event {
     /// A datagram arrives.
-    Deliver { delivery: Delivery, bytes: Vec<u8> },
+    Deliver(Arrival),
+    /// An attacker listens to a datagram.
+    Overhear { attacker: AttackerId, arrival: Arrival },
+    /// An attacker's time has come.
+    Attack(AttackerId),
     /// A node's deadline passes.
     Wake(NodeId),
+    /// A node ends a piece of work, unless it crashed since it began.
+    Done { node: NodeId, life: u32 },
     /// A node starts, unless it did already.
     Start { node: NodeId, life: u32 },
     /// A node learns what a name stands for, unless it crashed since it asked.
     Resolved { node: NodeId, life: u32, resolve: Resolve },
+}
+
+/// A datagram that comes to its end.
+#[derive(Debug)]
+struct Arrival {
+    delivery: Delivery,
+    bytes: Vec<u8>,
+    /// Whether an attacker sent it.
+    hostile: bool,
 }
 
 /// Where a node stands: at one address, or at one of each family.
@@ -98,6 +118,9 @@ struct Place {
     key: PrivateKey,
     addresses: Addresses,
     options: NodeOptions,
+    skew: Skew,
+    /// None if its work takes no time.
+    cpu: Option<Box<Cpu>>,
     waker: Waker,
     up: bool,
     /// How often it crashed.
@@ -113,6 +136,13 @@ type Woken = Arc<Mutex<Vec<NodeId>>>;
 struct NodeWaker {
     node: NodeId,
     woken: Woken,
+}
+
+impl Place {
+    /// When the node's next deadline is, in the world's time.
+    fn next_deadline(&self) -> Option<Time> {
+        self.node.next_deadline().map(|at| self.skew.world_time(at))
+    }
 }
 
 impl Wake for NodeWaker {
@@ -148,6 +178,7 @@ pub struct World<F: Fabric = Links> {
     verifier: MakeVerifier,
     rng: StdRng,
     places: Vec<Place>,
+    attackers: Vec<AttackerPlace>,
     hosts: Hosts,
     fabric: F,
     queue: Queue<Event>,
@@ -205,6 +236,7 @@ impl<F: Fabric> World<F> {
             verifier: builder.verifier,
             rng: generator(builder.seed, &[OF_PACKETS]),
             places: Vec::new(),
+            attackers: Vec::new(),
             hosts: Hosts::default(),
             fabric: builder.fabric,
             queue: Queue::default(),
@@ -288,7 +320,10 @@ impl<F: Fabric> World<F> {
         self.set_now(at);
         self.metrics.events += 1;
         match event {
-            Event::Deliver { delivery, bytes } => self.deliver(&delivery, &bytes),
+            Event::Deliver(arrival) => self.deliver(arrival),
+            Event::Overhear { attacker, arrival } => self.overhear(attacker, &arrival),
+            Event::Attack(id) => self.attack(id),
+            Event::Done { node, life } => self.done(node, life),
             Event::Wake(id) => self.wake(id),
             Event::Start { node, life } => {
                 let place = self.place(node);
@@ -342,41 +377,50 @@ impl<F: Fabric> World<F> {
         let now = self.now;
         let place = self.place_mut(id);
         place.wakes.pop();
-        if !place.up {
+        // One that is busy looks at its deadlines when it is done.
+        if !place.up || place.cpu.as_ref().is_some_and(|cpu| cpu.is_busy()) {
             return;
         }
-        match place.node.next_deadline() {
+        match place.next_deadline() {
             _ if place.node.needs_turn() => {}
             Some(deadline) if deadline <= now => {}
             later => return self.arm(id, later),
         }
-        place.node.poll(now);
-        self.after_turn(id);
+        place.node.poll(place.skew.node_time(now));
+        self.after_turn(id, 0);
     }
 
-    fn deliver(&mut self, delivery: &Delivery, bytes: &[u8]) {
+    fn deliver(&mut self, arrival: Arrival) {
         let now = self.now;
+        let Arrival { delivery, bytes, .. } = &arrival;
         let to = match self.fabric.arrive(delivery, bytes, &self.hosts) {
-            Ok(to) if self.place(to).up => to,
-            Ok(_) => return self.lose(Loss::Down, delivery.source, delivery.to, bytes),
-            Err(loss) => return self.lose(loss, delivery.source, delivery.to, bytes),
+            Ok(to) => to,
+            Err(loss) => return self.lose(loss, &arrival),
         };
-        self.place(to).node.handle(now, [(delivery.source, bytes)]);
-        self.metrics.delivered += 1;
-        self.metrics.delivered_bytes += length(bytes);
-        self.trace.add(now, delivery.source, delivery.to, bytes);
-        self.tap.packet(now, delivery.source, delivery.to, Fate::Delivered, bytes);
-        self.after_turn(to);
+        if let Some(attacker) = AttackerId::of(to) {
+            return self.reach_attacker(attacker, &arrival);
+        }
+        let place = self.place(to);
+        if !place.up {
+            return self.lose(Loss::Down, &arrival);
+        }
+        if place.cpu.is_some() {
+            return self.queue_up(to, arrival);
+        }
+        place.node.handle(place.skew.node_time(now), [(delivery.source, bytes.as_slice())]);
+        self.count_delivery(&arrival);
+        self.after_turn(to, 1);
     }
 
-    fn lose(&mut self, loss: Loss, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    fn lose(&mut self, loss: Loss, arrival: &Arrival) {
+        let Arrival { delivery: Delivery { source, to, .. }, bytes, hostile } = arrival;
         tracing::trace!(%source, %to, size = bytes.len(), reason = loss.as_str(), "lost");
-        self.metrics.lose(loss);
-        self.tap.packet(self.now, source, to, Fate::Lost(loss), bytes);
+        self.metrics.lose(loss, *hostile);
+        self.tap.packet(self.now, *source, *to, Fate::Lost(loss), bytes);
     }
 
-    /// Takes out of a node what its turn made.
-    fn after_turn(&mut self, id: NodeId) {
+    /// Takes out of a node what its turn made, with so many datagrams.
+    fn after_turn(&mut self, id: NodeId, received: usize) {
         self.metrics.turns += 1;
         let mut transmits = std::mem::take(&mut self.transmits);
         let place = self.place(id);
@@ -385,15 +429,24 @@ impl<F: Fabric> World<F> {
         while let Some(resolve) = self.place(id).node.poll_resolve() {
             self.queue.push(self.now + self.resolve_delay, id.0, Event::Resolved { node: id, life, resolve });
         }
-        for transmit in transmits.drain(..) {
-            self.send(id, addresses, transmit);
-        }
-        self.transmits = transmits;
         // What it asked for in its own turn waits a little, see above.
         self.woken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
+        if self.place(id).cpu.is_some() {
+            self.keep_busy(id, received, &mut transmits);
+        } else {
+            for transmit in transmits.drain(..) {
+                self.send(id, addresses, transmit);
+            }
+            self.arm_next(id);
+        }
+        self.transmits = transmits;
+    }
+
+    /// Makes sure that a node that took its turn gets the next one.
+    fn arm_next(&mut self, id: NodeId) {
         let next = self.now + BETWEEN_TURNS;
-        let node = &self.place(id).node;
-        let deadline = if node.needs_turn() { Some(next) } else { node.next_deadline().map(|at| at.max(next)) };
+        let place = self.place(id);
+        let deadline = if place.node.needs_turn() { Some(next) } else { place.next_deadline().map(|at| at.max(next)) };
         self.arm(id, deadline);
     }
 
@@ -401,28 +454,48 @@ impl<F: Fabric> World<F> {
         let Transmit { to, bytes } = transmit;
         self.metrics.sent += 1;
         self.metrics.sent_bytes += length(&bytes);
-        let source = addresses.source(to);
-        self.tap.packet(self.now, source.unwrap_or(addresses.first), to, Fate::Sent, &bytes);
-        let Some(source) = source else {
-            return self.lose(Loss::NoRoute, addresses.first, to, &bytes);
+        let Some(source) = addresses.source(to) else {
+            self.tap.packet(self.now, addresses.first, to, Fate::Sent, &bytes);
+            let delivery = Delivery { at: self.now, to, source: addresses.first };
+            return self.lose(Loss::NoRoute, &Arrival { delivery, bytes, hostile: false });
         };
-        let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rng.next_u64());
-        let mut deliveries = match self.fabric.route(&packet, &self.hosts, &mut rng) {
-            Ok(deliveries) => deliveries,
-            Err(loss) => return self.lose(loss, source, to, &bytes),
-        };
-        let Some(last) = deliveries.pop() else { return };
-        self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
-        for copy in deliveries {
-            self.schedule(from, copy, bytes.clone());
-        }
-        self.schedule(from, last, bytes);
+        self.listen_in(from, source, to, &bytes);
+        let rng = Xoshiro256PlusPlus::seed_from_u64(self.rng.next_u64());
+        self.dispatch(from, source, to, bytes, rng);
     }
 
-    fn schedule(&mut self, from: NodeId, mut delivery: Delivery, bytes: Vec<u8>) {
-        delivery.at = delivery.at.max(self.now);
-        self.queue.push(delivery.at, from.0, Event::Deliver { delivery, bytes });
+    /// Puts a datagram of a node or an attacker on its way.
+    fn dispatch(
+        &mut self,
+        from: NodeId,
+        source: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        mut rng: Xoshiro256PlusPlus,
+    ) {
+        let hostile = AttackerId::of(from).is_some();
+        self.tap.packet(self.now, source, to, Fate::Sent, &bytes);
+        let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
+        let mut deliveries = match self.fabric.route(&packet, &self.hosts, &mut rng) {
+            Ok(deliveries) => deliveries,
+            Err(loss) => {
+                let delivery = Delivery { at: self.now, to, source };
+                return self.lose(loss, &Arrival { delivery, bytes, hostile });
+            }
+        };
+        let Some(last) = deliveries.pop() else { return };
+        if !hostile {
+            self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
+        }
+        for copy in deliveries {
+            self.schedule(from, Arrival { delivery: copy, bytes: bytes.clone(), hostile });
+        }
+        self.schedule(from, Arrival { delivery: last, bytes, hostile });
+    }
+
+    fn schedule(&mut self, from: NodeId, mut arrival: Arrival) {
+        arrival.delivery.at = arrival.delivery.at.max(self.now);
+        self.queue.push(arrival.delivery.at, from.0, Event::Deliver(arrival));
     }
 }
 

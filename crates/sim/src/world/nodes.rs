@@ -10,9 +10,10 @@ use ipv8_core::{Clock, Community, Handle, Interfaces, Node, NodeConfig, Time};
 use ipv8_crypto::{Curve, PrivateKey};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, World};
+use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, Skew, World, work::Cpu};
 use crate::{
     link::Fabric,
+    metrics::Loss,
     options::{NodeOptions, Setup},
     seed::generator,
 };
@@ -49,9 +50,21 @@ impl<F: Fabric> World<F> {
             let name = format!("node-{}", id.0);
             addresses.all().for_each(|address| self.tap.name(address.ip(), &name));
         }
-        let node = self.make_node(id, 0, &key, addresses, &options, &waker);
+        let cpu = options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let node = self.make_node((id, 0), &key, addresses, &options, &waker, cpu.as_deref());
         let start = self.now + options.start_after;
-        self.places.push(Place { node, key, addresses, options, waker, up: false, life: 0, wakes: Vec::new() });
+        self.places.push(Place {
+            node,
+            key,
+            addresses,
+            skew: Skew::new(options.skew),
+            cpu,
+            options,
+            waker,
+            up: false,
+            life: 0,
+            wakes: Vec::new(),
+        });
         if start == self.now {
             self.start(id);
         } else {
@@ -62,20 +75,25 @@ impl<F: Fabric> World<F> {
 
     fn make_node(
         &self,
-        id: NodeId,
-        life: u32,
+        (id, life): (NodeId, u32),
         key: &PrivateKey,
         addresses: Addresses,
         options: &NodeOptions,
         waker: &Waker,
+        cpu: Option<&Cpu>,
     ) -> Node {
         let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
         let clock = self.clock.clone();
-        let clock: Clock = Arc::new(move || Time::from_nanos(clock.load(Ordering::Relaxed)));
+        let skew = Skew::new(options.skew);
+        let clock: Clock = Arc::new(move || skew.node_time(Time::from_nanos(clock.load(Ordering::Relaxed))));
         let mut config = NodeConfig::new(key.clone(), seed);
-        config.unix_origin = self.unix_origin;
+        config.unix_origin = self.unix_origin.saturating_add(options.ahead).saturating_sub(options.behind);
         config.clock = Some(clock);
-        config.verifier = (self.verifier)();
+        let verifier = (self.verifier)();
+        config.verifier = match cpu {
+            Some(cpu) => cpu.meter.watch(verifier),
+            None => verifier,
+        };
         config.limits = options.limits;
         config.hardening = options.hardening.clone();
         if let Some(tick) = options.tick {
@@ -144,11 +162,17 @@ impl<F: Fabric> World<F> {
     pub fn crash(&mut self, id: NodeId) {
         let place = self.place(id);
         let life = place.life + 1;
-        let node = self.make_node(id, life, &place.key, place.addresses, &place.options, &place.waker);
+        let cpu = place.options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let (key, options) = (&place.key, &place.options);
+        let node = self.make_node((id, life), key, place.addresses, options, &place.waker, cpu.as_deref());
         let place = self.place_mut(id);
+        let waited = std::mem::replace(&mut place.cpu, cpu);
         place.life = life;
         place.up = false;
         place.node = node;
+        for arrival in waited.into_iter().flat_map(|cpu| cpu.into_waiting()) {
+            self.lose(Loss::Down, &arrival);
+        }
         tracing::debug!(node = id.0, "crashed");
     }
 
