@@ -9,7 +9,7 @@ use std::{
 
 use std::cell::RefCell;
 
-use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Verifier};
+use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Signer, Signing, Verifier};
 use ipv8_wire::CommunityId;
 use parking_lot::{Mutex, ReentrantMutex};
 use rand::{SeedableRng, rngs::StdRng};
@@ -61,6 +61,8 @@ pub struct NodeConfig {
     pub clock: Option<Clock>,
     /// What checks signatures.
     pub verifier: Box<dyn Verifier>,
+    /// What makes signatures.
+    pub signer: Box<dyn Signer>,
     /// The keys of recent senders. Give the same to all nodes of a process that know the same peers; the driver on tokio
     /// does.
     pub keys: KeyCache,
@@ -90,6 +92,7 @@ impl NodeConfig {
             unix_origin: Duration::ZERO,
             clock: None,
             verifier: Box::new(Sequential),
+            signer: Box::new(Signing),
             keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
@@ -216,6 +219,7 @@ impl Node {
                 inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
                 requests: Requests::new(config.requests),
+                signer: config.signer,
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 activity: activity.clone(),
@@ -478,8 +482,8 @@ impl Node {
             }
         }
         let left = shared.with(|state| {
-            let State { outbox, stats, .. } = &mut *state;
-            outbox.flush(stats);
+            let State { outbox, stats, signer, .. } = &mut *state;
+            outbox.flush(&**signer, stats);
             state.has_due() || state.has_events()
         });
         // What did not fit into this turn needs another one.

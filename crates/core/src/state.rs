@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_crypto::{Mid, PrivateKey};
+use ipv8_crypto::{Mid, PrivateKey, Signer};
 use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix, VERSION};
 use rand::rngs::StdRng;
 
@@ -98,6 +98,7 @@ pub(crate) struct State {
     pub(crate) network: Network,
     pub(crate) own: OwnAddresses,
     pub(crate) hardening: Hardening,
+    pub(crate) signer: Box<dyn Signer>,
     pub(crate) punctures: Punctures,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
@@ -134,6 +135,7 @@ pub(crate) struct Parts {
     pub(crate) inbound: Inbound,
     pub(crate) hardening: Hardening,
     pub(crate) requests: Requests,
+    pub(crate) signer: Box<dyn Signer>,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) activity: Arc<Activity>,
@@ -150,6 +152,7 @@ impl State {
             network: parts.network,
             own: OwnAddresses::default(),
             hardening: parts.hardening,
+            signer: parts.signer,
             punctures: Punctures::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
@@ -385,7 +388,7 @@ impl State {
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let verdicts = self.inbound.verify(&mut accepted, self.clock.as_ref());
+        let verdicts = self.inbound.verify(&accepted, self.clock.as_ref());
         self.stats.verified += verdicts.checked;
         self.stats.verify_time += verdicts.took;
         for (packet, holds) in accepted.iter().zip(&verdicts.holds) {

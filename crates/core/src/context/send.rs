@@ -78,7 +78,11 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<Vec<u8>, SendError> {
-        finish(key, outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?, M::SIGNED)
+        let mut bytes = outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?;
+        if M::SIGNED {
+            outbox::sign(&*self.state.signer, key, &mut bytes)?;
+        }
+        Ok(bytes)
     }
 
     /// Sends bytes as they are.
@@ -177,11 +181,4 @@ impl Context<'_> {
             self.state.observe(&Observation::Dropped { source, datagram, reason });
         }
     }
-}
-
-fn finish(key: &PrivateKey, mut bytes: Vec<u8>, signed: bool) -> Result<Vec<u8>, SendError> {
-    if signed {
-        outbox::sign(key, &mut bytes)?;
-    }
-    Ok(bytes)
 }

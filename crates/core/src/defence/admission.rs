@@ -30,11 +30,19 @@ pub(crate) struct Budget {
     strangers: Option<Bucket>,
     by_host: LruCache<IpAddr, Bucket>,
     by_peer: LruCache<Mid, Bucket>,
+    /// Keys that cost something to read and were read before, in the bytes in which they came.
+    read: LruCache<Box<[u8]>, ()>,
 }
 
 impl Budget {
     pub(crate) fn new(limits: Admission) -> Self {
-        Self { limits, strangers: None, by_host: LruCache::new(MOST_SOURCES), by_peer: LruCache::new(MOST_SOURCES) }
+        Self {
+            limits,
+            strangers: None,
+            by_host: LruCache::new(MOST_SOURCES),
+            by_peer: LruCache::new(MOST_SOURCES),
+            read: LruCache::new(MOST_SOURCES),
+        }
     }
 
     /// Who pays for a message that claims to be of this peer, or else of nobody that we know at its source; none if its
@@ -73,6 +81,21 @@ impl Budget {
         }
     }
 
+    /// Takes the price of reading a key, which is paid once.
+    pub(crate) fn charge_for_reading(&mut self, payer: Payer, key: &[u8]) {
+        let price = price_of_reading(key);
+        if price > 0 && self.read.get(key).is_none() {
+            self.charge(payer, price);
+        }
+    }
+
+    /// Remembers a key whose signature held: whoever cannot sign with it cannot have others forgotten.
+    pub(crate) fn has_read(&mut self, key: &[u8]) {
+        if price_of_reading(key) > 0 && self.read.get(key).is_none() {
+            self.read.insert(key.into(), ());
+        }
+    }
+
     /// How many hosts and peers are remembered.
     pub(crate) fn len(&self) -> (usize, usize) {
         (self.by_host.len(), self.by_peer.len())
@@ -94,7 +117,7 @@ pub(crate) fn price(key: &PublicKey) -> u32 {
 
 /// What it costs to read a key: nothing for those of curve25519, some hundred microseconds at most for those that OpenSSL
 /// has to read. It is paid for what turns out to be no key, too.
-pub(crate) fn price_of_reading(key: &[u8]) -> u32 {
+fn price_of_reading(key: &[u8]) -> u32 {
     if key.starts_with(b"LibNaCLPK:") { 0 } else { 100 }
 }
 
