@@ -82,11 +82,11 @@ impl Bucket {
 
     /// Adds a node that belongs here, or notes its new address. In a full bucket the first bad node goes, and so does the
     /// first whose answers take at least twice as long as the newcomer's. Gives the node back if there is no room.
-    pub(super) fn add(&mut self, node: DhtNode, now: Time) -> Result<(), DhtNode> {
+    pub(super) fn add(&mut self, node: DhtNode, now: Time) -> Option<DhtNode> {
         if let Some(known) = self.get_mut(&node.id()) {
             known.moved(node.address());
             self.changed = Some(now);
-            return Ok(());
+            return None;
         }
         if self.is_full() {
             if let Some(bad) = self.nodes.iter().position(|node| node.status(now) == NodeStatus::Bad) {
@@ -99,11 +99,11 @@ impl Bucket {
             }
         }
         if self.is_full() {
-            return Err(node);
+            return Some(node);
         }
         self.nodes.push(node);
         self.changed = Some(now);
-        Ok(())
+        None
     }
 
     /// The two halves, which hold the nodes.

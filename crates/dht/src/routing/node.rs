@@ -112,7 +112,8 @@ impl DhtNode {
     /// Whether it asks too much: [`QUERY_LIMIT`] queries within [`QUERY_INTERVAL`].
     #[must_use]
     pub fn is_blocked(&self, now: Time) -> bool {
-        self.queries.len() >= QUERY_LIMIT && self.queries.front().is_some_and(|first| now.since(*first) < QUERY_INTERVAL)
+        self.queries.len() >= QUERY_LIMIT
+            && self.queries.front().is_some_and(|first| now.since(*first) < QUERY_INTERVAL)
     }
 
     /// What is to be expected of it.
@@ -123,6 +124,10 @@ impl DhtNode {
         }
         let Some(response) = self.last_response else { return NodeStatus::Unknown };
         let is_fresh = |time: Time| now.since(time) < FRESH;
-        if is_fresh(response) || self.last_query().is_some_and(is_fresh) { NodeStatus::Good } else { NodeStatus::Unknown }
+        if is_fresh(response) || self.last_query().is_some_and(is_fresh) {
+            NodeStatus::Good
+        } else {
+            NodeStatus::Unknown
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! The table: buckets that cover all ids, the finer the nearer they are to our own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use ipv8_core::Time;
 
@@ -8,7 +11,7 @@ use super::{
     bucket::Bucket,
     node::{DhtNode, NodeStatus},
 };
-use crate::id::{Key, NodeId};
+use crate::id::{Key, NodeId, common_prefix};
 
 /// The nodes that are known of one address family.
 ///
@@ -109,7 +112,7 @@ impl RoutingTable {
         while let Some(newcomer) = node.take() {
             let own = self.own;
             let bucket = self.bucket_mut(&id)?;
-            let Err(back) = bucket.add(newcomer, now) else { break };
+            let Some(back) = bucket.add(newcomer, now) else { break };
             // After an eviction there is room, so a bucket that refuses is full.
             if bucket.bits() >= 160 || !bucket.owns(&own.0) {
                 return None;
@@ -128,17 +131,22 @@ impl RoutingTable {
         self.buckets.values_mut().flat_map(|bucket| bucket.remove_bad(now).collect::<Vec<_>>()).collect()
     }
 
-    /// At most so many nodes that are not bad, closest to a key first, without one of them; each key once.
+    /// At most so many nodes that are not bad, closest to a key first, without one of them; each key once. A key that is known
+    /// at two addresses counts where the reference meets it first: in the bucket nearer to what is looked for, then in the
+    /// order in which the nodes came.
     #[must_use]
     pub fn closest(&self, key: &Key, most: usize, without: Option<&NodeId>, now: Time) -> Vec<&DhtNode> {
-        let mut nodes: Vec<_> = self
-            .nodes()
+        let mut buckets: Vec<&Bucket> = self.buckets.values().collect();
+        buckets.sort_by_key(|bucket| Reverse(common_prefix(bucket.start(), key).min(bucket.bits())));
+        let mut seen = BTreeSet::new();
+        let mut nodes: Vec<_> = buckets
+            .into_iter()
+            .flat_map(|bucket| bucket.nodes())
             .filter(|node| without != Some(&node.id()))
             .map(|node| (node.id().distance(key), node.status(now), node))
-            .filter(|(_, status, _)| *status != NodeStatus::Bad)
+            .filter(|(_, status, node)| *status != NodeStatus::Bad && seen.insert(node.peer().mid()))
             .collect();
         nodes.sort_by_key(|(distance, status, _)| (*distance, *status));
-        let mut seen = BTreeSet::new();
-        nodes.into_iter().map(|(_, _, node)| node).filter(|node| seen.insert(node.peer().mid())).take(most).collect()
+        nodes.into_iter().take(most).map(|(_, _, node)| node).collect()
     }
 }
