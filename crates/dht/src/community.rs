@@ -58,6 +58,8 @@ pub struct DhtCommunity {
     tokens: IndexMap<NodeId, (Time, Token)>,
     pub(crate) pace: Pace,
     pub(crate) publications: Publications,
+    /// Where our own neighbourhood was searched.
+    pub(crate) joined: Families<bool>,
 }
 
 impl Default for DhtCommunity {
@@ -85,6 +87,7 @@ impl DhtCommunity {
             tokens: IndexMap::new(),
             pace: Pace::default(),
             publications: Publications::default(),
+            joined: Families::default(),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     family::Family,
     id::Key,
     lookup::{Lookup, Question},
+    routing::RoutingTable,
     store::Source,
     storing::store_on,
 };
@@ -50,9 +51,18 @@ impl DhtCommunity {
         }
     }
 
-    /// Searches the buckets in which nothing changed for longest, for ids that belong there.
+    /// Searches the buckets in which nothing changed for longest, for ids that belong there; and, the first time that there
+    /// are nodes, for our own id, so that our neighbours and we know each other.
     fn refresh(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
+        for family in Family::ALL {
+            let Some(own) = self.table(family).filter(|table| !table.is_empty()).map(RoutingTable::own) else {
+                continue;
+            };
+            if !std::mem::replace(self.joined.get_mut(family), true) {
+                search(cx, own.0);
+            }
+        }
         let mut due = Vec::new();
         for family in Family::ALL {
             let buckets = self.table(family).into_iter().flat_map(|table| table.buckets());
@@ -65,14 +75,7 @@ impl DhtCommunity {
             if let Some(table) = self.table_mut(family) {
                 table.refreshed(bucket.start(), now);
             }
-            let Some(handle) = cx.handle::<Self>() else { return };
-            cx.spawn(async move {
-                let question = Question { target, force_nodes: true, offset: 0 };
-                if let Ok(Some(mut lookup)) = Lookup::new(&handle, question) {
-                    // Without its community there is nothing left to do.
-                    let _ = lookup.run().await;
-                }
-            });
+            search(cx, target);
         }
     }
 
@@ -90,6 +93,18 @@ impl DhtCommunity {
             });
         }
     }
+}
+
+/// Looks for nodes near an id; those that answer enter the table.
+fn search(cx: &mut Context<'_>, target: Key) {
+    let Some(handle) = cx.handle::<DhtCommunity>() else { return };
+    cx.spawn(async move {
+        let question = Question { target, force_nodes: true, offset: 0 };
+        if let Ok(Some(mut lookup)) = Lookup::new(&handle, question) {
+            // Without its community there is nothing left to do.
+            let _ = lookup.run().await;
+        }
+    });
 }
 
 /// Finds the nodes that are closest to a key and stores a value there, in each family.

@@ -120,8 +120,8 @@ impl Store for MemoryStore {
             if known.entry.version > entry.version {
                 return Put::Older;
             }
-            // What is ours stays ours, whoever stores it too.
-            let source = if known.entry.source == Source::Own { Source::Own } else { source };
+            // It stays with who brought it first: otherwise whoever stores it too could take it along when it floods us.
+            let source = known.entry.source;
             self.remove(&name);
             self.insert(Entry { source, ..entry }, now);
             return Put::Kept;

@@ -26,12 +26,17 @@ pub(crate) fn world(seed: u64, link: Link) -> World {
 
 /// A node as the reference's configuration makes it: walks until it knows 20 peers, and pings.
 pub(crate) fn options(config: &DhtConfig) -> NodeOptions {
+    walking(config, 20)
+}
+
+/// The same with another number of peers to look for.
+pub(crate) fn walking(config: &DhtConfig, target: usize) -> NodeOptions {
     let config = config.clone();
     NodeOptions::default().setup(move |node| {
         let overlay = DhtCommunity::new(config.clone())
             .overlay()
             .max_peers(MaxPeers::Unlimited)
-            .strategy(RandomWalk::default(), Target::Peers(20))
+            .strategy(RandomWalk::default(), Target::Peers(target))
             .strategy(PingChurn::default(), Target::Always)
             .bootstrapper(TrackerBootstrapper::new(["tracker.test:6421".parse().unwrap()]).timeout(secs(5)));
         node.load(overlay).unwrap();
