@@ -97,7 +97,9 @@ impl io::Write for Writer {
 }
 
 fn dropped_json(lines: u64) -> String {
-    format!("{{\"level\":\"WARN\",\"message\":\"lines of the log were dropped, for nobody read them\",\"lines\":{lines}}}")
+    format!(
+        "{{\"level\":\"WARN\",\"message\":\"lines of the log were dropped, for nobody read them\",\"lines\":{lines}}}"
+    )
 }
 
 fn dropped_text(lines: u64) -> String {

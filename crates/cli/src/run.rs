@@ -11,9 +11,9 @@ use tokio::time::MissedTickBehavior;
 
 use crate::args::RunOptions;
 use crate::failure::Failure;
+use crate::output::Events;
 use crate::runtime::{self, Asked, Signals};
 use crate::statistics::Statistics;
-use crate::output::Events;
 use crate::{config, logs};
 
 /// How often is looked which peers came and went.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipv8_core::Time;
-use ipv8_core::stats::{Counts, DriverStats, DropReason, MessageStats, OverlayStats, Queues, Stats, StatsReport, TaskStats};
+use ipv8_core::stats::{
+    Counts, DriverStats, DropReason, MessageStats, OverlayStats, Queues, Stats, StatsReport, TaskStats,
+};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -125,7 +127,8 @@ struct Message {
 impl Numbers {
     /// Takes them out of a report.
     pub(crate) fn of(report: &StatsReport) -> Self {
-        let Stats { received, received_bytes, unknown_bytes, delivered, discarded, sent, sent_bytes, .. } = report.totals;
+        let Stats { received, received_bytes, unknown_bytes, delivered, discarded, sent, sent_bytes, .. } =
+            report.totals;
         let Stats { verified, verify_time, signed, panics, timeouts, retries, turns, .. } = report.totals;
         let DriverStats { kernel_drops, receive_buffer, waiting, waiting_peak, not_sent, .. } = report.driver;
         let Queues { outbox, outbox_peak, resolves, tasks, requests, caches, timers, .. } = report.queues;
