@@ -218,7 +218,13 @@ mod tests {
         let (lines, permit, _written) = start();
         drop(permit);
         lines.push(b"one\n".to_vec()).unwrap();
+        let error = loop {
+            match lines.push(b"two\n".to_vec()) {
+                Ok(()) => std::thread::yield_now(),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(lines.finish().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
-        assert_eq!(lines.push(b"two\n".to_vec()).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }
