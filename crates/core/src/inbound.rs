@@ -10,7 +10,8 @@ use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
     community::OverlayId,
-    defence::admission::{Budget, Payer, price, price_of_reading},
+    defence::admission::{Budget, Payer, Sender, price, price_of_reading},
+    defence::asked::Asked,
     defence::hardening::Hardening,
     keys::{KeyCache, SenderKey},
     messages::DEPRECATED,
@@ -44,7 +45,20 @@ pub(crate) struct Gate<'a> {
     pub(crate) hardening: &'a Hardening,
     /// Where the peers are whose messages are not those of strangers.
     pub(crate) network: &'a Network,
+    /// Whom the community asked for introductions.
+    pub(crate) asked: &'a Asked,
     pub(crate) now: Time,
+}
+
+impl Gate<'_> {
+    /// Who somebody with this key seems to be.
+    fn sender(&self, source: SocketAddr, key: &[u8]) -> Sender {
+        match self.network.peer_at(source, key) {
+            Some(mid) => Sender::Peer(mid),
+            None if self.asked.is_open(source, self.now) => Sender::Asked,
+            None => Sender::Stranger,
+        }
+    }
 }
 
 impl Accepted<'_> {
@@ -132,9 +146,9 @@ impl Inbound {
                 return Err(DropReason::PublicKey);
             }
             let payer = match &mut self.budget {
-                Some(budget) => Some(
-                    budget.admit(gate.network.peer_at(source, key), source, gate.now).ok_or(DropReason::Admission)?,
-                ),
+                Some(budget) => {
+                    Some(budget.admit(gate.sender(source, key), source, gate.now).ok_or(DropReason::Admission)?)
+                }
                 None => None,
             };
             let sender = match self.keys.get(key) {
