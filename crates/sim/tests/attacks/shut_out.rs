@@ -42,6 +42,7 @@ fn thirty_one_packets_shut_a_node_for_good_in_the_reference_only() {
             send(&scene, attacker, public(1), packet);
             scene.run_for(ms(5));
         }
+        scene.run_for(ms(500));
         let peers = |scene: &Scene| scene.node(node).network(|network| network.len()).unwrap();
         assert_eq!(peers(&scene), 31, "{name}: each of them is a peer");
         let honest: Vec<NodeId> =
