@@ -47,7 +47,7 @@ fn thirty_one_packets_shut_a_node_for_good_in_the_reference_only() {
         assert_eq!(peers(&scene), 31, "{name}: each of them is a peer");
         let honest: Vec<NodeId> =
             (2..=12).map(|number| ordinary(&mut scene, number, Hardening::default(), 1)).collect();
-        scene.run_for(secs(600));
+        scene.run_for(secs(240));
         let known = |other: &&NodeId| {
             let mid = scene.node(**other).key().mid();
             scene.node(node).network(|network| network.get(&mid).is_some()).unwrap()
