@@ -7,7 +7,8 @@
 //! This crate joins the others and adds the [`Builder`]. A community is written with what stands at the root; the modules
 //! hold the rest: [`core`] (the node), [`wire`] (bytes and formats), [`crypto`] (keys), [`discovery`] (strategies,
 //! bootstrappers, the tracker), [`dht`], [`net`] (sockets); [`config`] reads files, [`launcher`] declares overlays for
-//! them. [`tutorial`] walks through a first overlay, [`tutorial::discovery_strategy`] through a strategy of one's own.
+//! them. [`tutorial`] walks through a first overlay, [`tutorial::discovery_strategy`] through a strategy of one's own,
+//! [`tutorial::request_cache`] through requests and what is remembered between messages.
 #![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
 
 mod builder;
@@ -24,6 +25,10 @@ pub mod tutorial {
     /// Network I/O without bursts, and a strategy of your own.
     #[doc = include_str!("../docs/tutorial/discovery-strategy.md")]
     pub mod discovery_strategy {}
+
+    /// Storing states: caches, requests, and a replay attack.
+    #[doc = include_str!("../docs/tutorial/request-cache.md")]
+    pub mod request_cache {}
 
     /// What a community does by itself: tasks, their times, their names and their end.
     #[doc = include_str!("../docs/tasks.md")]

@@ -278,7 +278,7 @@ impl Node {
                     asked: crate::defence::asked::Asked::default(),
                     caches: None,
                     passthrough: None,
-                    over: false,
+                    is_over: false,
                     traffic: Traffic::default(),
                     ended: stats::TaskTable::default(),
                     at_unload: Vec::new(),

@@ -72,8 +72,8 @@ pub(crate) struct OverlayState {
     pub(crate) caches: Option<Box<Caches>>,
     /// Timeouts that a test overrides.
     pub(crate) passthrough: Option<Box<Passthrough>>,
-    /// It goes: no requests and caches are taken any more.
-    pub(crate) over: bool,
+    /// It is about to go: no requests and caches are taken any more.
+    pub(crate) is_over: bool,
     pub(crate) traffic: Traffic,
     /// What the tasks did that ended.
     pub(crate) ended: TaskTable,
@@ -220,7 +220,6 @@ impl State {
 
     /// Takes an overlay out with everything that is its, for the caller to drop without the lock.
     pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> Option<Box<OverlayState>> {
-        self.end_requests(id);
         let mut overlay = self.place(id).and_then(|place| {
             place.generation = place.generation.wrapping_add(1);
             place.overlay.take()

@@ -197,3 +197,54 @@ fn unloading_fails_requests_at_once() {
         Err(CompleteError::Handle(HandleError::Unloaded))
     );
 }
+
+#[test]
+fn a_peer_that_never_answers_leaves_nothing_behind() {
+    const REQUESTS: usize = 100;
+    let mut scene = scene(3, Link::default());
+    let (asker, silent) = (scene.nodes[0], scene.nodes[1]);
+    let (to_silent, to_other) = (scene.peer(1), scene.peer(2));
+    scene.world.crash(silent);
+    let outcomes = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    scene
+        .asker
+        .with(|_, cx| {
+            for number in 0..REQUESTS {
+                let task = ask(scene.asker.clone(), to_silent.clone());
+                let outcomes = outcomes.clone();
+                cx.spawn(async move {
+                    let outcome = task.await;
+                    outcomes.lock().unwrap().push((number, outcome));
+                });
+            }
+        })
+        .unwrap();
+    scene.world.run_for(secs(5));
+    let queues = scene.world.node(asker).report().queues;
+    assert_eq!([queues.requests, queues.timers, queues.tasks], [REQUESTS; 3]);
+    // Others are answered meanwhile.
+    let asked = ask(scene.asker.clone(), to_other);
+    assert_eq!(scene.world.complete(&scene.asker, secs(1), asked).unwrap(), Ok(42));
+    scene.world.run_for(secs(10));
+    let expected: Vec<_> = (0..REQUESTS).map(|number| (number, Err(RequestError::TimedOut(secs(10))))).collect();
+    assert_eq!(*outcomes.lock().unwrap(), expected);
+    let queues = scene.world.node(asker).report().queues;
+    assert_eq!([queues.requests, queues.caches, queues.timers, queues.tasks], [0; 4]);
+}
+
+#[test]
+fn a_request_ends_at_once_when_its_peer_is_removed() {
+    let mut scene = scene(2, Link::default().latency(Latency::Constant(ms(40))));
+    let peer = scene.peer(1);
+    scene.asker.with(|_, cx| cx.walk_to(peer.address())).unwrap();
+    scene.world.run_for(secs(1));
+    let (result, mid) = (std::sync::Arc::new(std::sync::Mutex::new(None)), peer.mid());
+    let (task, slot) = (ask(scene.asker.clone(), peer), result.clone());
+    scene.asker.with(|_, cx| cx.spawn(async move { *slot.lock().unwrap() = Some(task.await) })).unwrap();
+    scene.world.run_for(ms(10));
+    scene.asker.with(|_, cx| assert!(cx.network_mut().remove(&mid))).unwrap();
+    scene.world.run_for(ms(1));
+    assert_eq!(*result.lock().unwrap(), Some(Err(RequestError::PeerGone(mid))));
+    scene.world.run_for(secs(1));
+    assert_eq!(scene.ignored(), [1, 0, 0], "the answer comes late");
+}

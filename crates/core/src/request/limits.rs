@@ -13,10 +13,10 @@ pub struct RequestLimits {
     /// Requests to one peer, of all communities of the node: 256. Who needs more at once from one peer asks in larger
     /// portions; and forty silent peers, not one, are needed to use up all requests.
     pub per_peer: usize,
-    /// Requests of the node to all peers: 10,000. One takes some 300 bytes, and with a [`Retry`](super::Retry) those of its
+    /// Requests of the node to all peers: 10,000. One takes 300 to 450 bytes, and with a [`Retry`](super::Retry) those of its
     /// packet on top.
     pub in_all: usize,
-    /// Caches of each community: 10,000. One takes some 150 bytes beside its own.
+    /// Caches of each community: 10,000. One takes some 200 bytes beside its own.
     pub caches: usize,
 }
 

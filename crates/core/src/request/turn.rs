@@ -55,7 +55,7 @@ impl State {
     /// Ends all requests and caches of an overlay that is about to go, and refuses new ones.
     pub(crate) fn end_requests(&mut self, overlay: OverlayId) {
         self.enter(overlay, None, |_, cx| {
-            cx.overlay.over = true;
+            cx.overlay.is_over = true;
             let caches = cx.overlay.caches.take();
             for timer in caches.iter().flat_map(|caches| caches.timers()) {
                 cx.state.timers.cancel(timer);
