@@ -278,7 +278,7 @@ impl Node {
                     asked: crate::defence::asked::Asked::default(),
                     caches: None,
                     passthrough: None,
-                    is_over: false,
+                    over: false,
                     traffic: Traffic::default(),
                     ended: stats::TaskTable::default(),
                     at_unload: Vec::new(),
@@ -561,6 +561,10 @@ impl Node {
     }
 
     // --- looking in --------------------------------------------------------------------------------------------
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
 
     /// What the node counted.
     #[must_use]

@@ -26,6 +26,7 @@ use crate::{
     inbound::{Accepted, Gate, Inbound},
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
+    observe::{Observation, Observer},
     outbox::Outbox,
     request::{Caches, Passthrough, Requests},
     routes::RouteTable,
@@ -72,8 +73,8 @@ pub(crate) struct OverlayState {
     pub(crate) caches: Option<Box<Caches>>,
     /// Timeouts that a test overrides.
     pub(crate) passthrough: Option<Box<Passthrough>>,
-    /// It is about to go: no requests and caches are taken any more.
-    pub(crate) is_over: bool,
+    /// It goes: no requests and caches are taken any more.
+    pub(crate) over: bool,
     pub(crate) traffic: Traffic,
     /// What the tasks did that ended.
     pub(crate) ended: TaskTable,
@@ -110,6 +111,7 @@ pub(crate) struct State {
     /// The driver's clock, to measure with; the time of the node is that of its turn.
     clock: Option<Clock>,
     pub(crate) shared: Weak<Shared>,
+    pub(crate) observer: Option<Observer>,
     /// The Lamport time of each key (`protocol.md` section 1).
     pub(crate) clocks: HashMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
@@ -159,6 +161,7 @@ impl State {
             unloaded: MessageStats::default(),
             clock: parts.clock,
             shared: parts.shared,
+            observer: None,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
             catch_all: Vec::new(),
@@ -220,6 +223,7 @@ impl State {
 
     /// Takes an overlay out with everything that is its, for the caller to drop without the lock.
     pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> Option<Box<OverlayState>> {
+        self.end_requests(id);
         let mut overlay = self.place(id).and_then(|place| {
             place.generation = place.generation.wrapping_add(1);
             place.overlay.take()
@@ -270,6 +274,7 @@ impl State {
         match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
+                self.observe_panic(id, received, panic_text(&*panic));
                 self.count_panic(id, received.map(Received::message_id));
                 tracing::error!(
                     community = self.name_of(id),
@@ -374,7 +379,9 @@ impl State {
             self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
             match self.accept(*source, datagram) {
                 Ok(packet) => accepted.push(packet),
-                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {}
+                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {
+                    self.observe(&Observation::Delivered { source: *source, datagram, message: "beacon" });
+                }
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
@@ -428,7 +435,8 @@ impl State {
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
         let Some(overlay) = self.place(packet.overlay).and_then(|place| place.overlay.as_mut()) else {
-            return;
+            // Unloaded by the handler of an earlier packet of its batch.
+            return self.drop_datagram(packet.source, packet.datagram, DropReason::Prefix);
         };
         let routes = overlay.routes.clone();
         let Some(route) = routes.get(packet.id) else {
@@ -456,6 +464,8 @@ impl State {
                 if let Some(traffic) = self.traffic(packet.overlay) {
                     traffic.delivered(packet.id);
                 }
+                let Accepted { source, datagram, .. } = *packet;
+                self.observe(&Observation::Delivered { source, datagram, message: route.name });
             }
         }
     }
@@ -469,6 +479,19 @@ impl State {
             traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
         }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
+        self.observe(&Observation::Dropped { source, datagram, reason });
+    }
+
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe(&mut self, observation: &Observation<'_>) {
+        if let Some(observer) = &mut self.observer {
+            observer(observation);
+        }
+    }
+
+    fn observe_panic(&mut self, id: OverlayId, received: Option<&Received<'_>>, text: &str) {
+        let community = self.name_of(id).unwrap_or_default();
+        self.observe(&Observation::Panicked { community, message: received.map(Received::message_id), text });
     }
 
     // --- counting ----------------------------------------------------------------------------------------------
@@ -584,6 +607,7 @@ impl State {
             self.stats.panics += 1;
             let (strategy, panic) = (step.name(), panic_text(&*panic));
             tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
+            self.observe(&Observation::Panicked { community, message: None, text: panic });
         }
     }
 

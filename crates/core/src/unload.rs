@@ -248,7 +248,6 @@ impl State {
 
     /// Takes an overlay out with everything that is left of it.
     pub(crate) fn finish_unload(&mut self, id: OverlayId) {
-        self.end_requests(id);
         let Some(mut overlay) = self.remove_overlay(id) else { return };
         let Some(closing) = overlay.closing.take() else { return };
         if let Some(timer) = closing.timer {

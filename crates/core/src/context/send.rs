@@ -7,6 +7,7 @@ use ipv8_wire::{CommunityId, Outgoing, PREFIX_LEN, Prefix};
 
 use super::{Context, Received};
 use crate::{
+    observe::Observation,
     outbox::{self, SendError},
     peer::Peer,
     stats::DropReason,
@@ -155,6 +156,7 @@ impl Context<'_> {
         self.state.stats.drop(error.reason());
         self.overlay.traffic.dropped(id, error.reason());
         tracing::debug!(community = self.overlay.name, message = id, %error, "message not sent");
+        self.state.observe(&Observation::NotSent { community: self.overlay.name, message: id, error });
     }
 
     /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own; it does
@@ -171,6 +173,8 @@ impl Context<'_> {
                 reason = reason.as_str(),
                 "dropped"
             );
+            let (source, datagram) = (received.source(), received.datagram());
+            self.state.observe(&Observation::Dropped { source, datagram, reason });
         }
     }
 }
