@@ -120,8 +120,8 @@ pub struct Builder {
     tick: Duration,
     max_peers: MaxPeers,
     hardening: Hardening,
-    requests: RequestLimits,
     unload_limit: Duration,
+    requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -137,8 +137,8 @@ pub fn builder() -> Builder {
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
-        requests: RequestLimits::default(),
         unload_limit: DEFAULT_UNLOAD_LIMIT,
+        requests: RequestLimits::default(),
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -323,8 +323,7 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let (tick, hardening) = (self.tick, self.hardening);
-        let (requests, unload_limit) = (self.requests, self.unload_limit);
+        let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
         let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
         let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;

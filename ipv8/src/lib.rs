@@ -8,7 +8,8 @@
 //! hold the rest: [`core`] (the node), [`wire`] (bytes and formats), [`crypto`] (keys), [`discovery`] (strategies,
 //! bootstrappers, the tracker), [`dht`], [`net`] (sockets); [`config`] reads files, [`launcher`] declares overlays for
 //! them. [`tutorial`] walks through a first overlay, [`tutorial::discovery_strategy`] through a strategy of one's own,
-//! [`tutorial::request_cache`] through requests and what is remembered between messages.
+//! [`tutorial::request_cache`] through requests and what is remembered between messages, [`tutorial::testing`] through tests
+//! of an overlay.
 #![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
 
 mod builder;
@@ -22,6 +23,10 @@ mod service;
 /// Creating your first overlay, step by step.
 #[doc = include_str!("../docs/tutorial/overlay.md")]
 pub mod tutorial {
+    /// Testing an overlay with many nodes, without sockets and without waiting.
+    #[doc = include_str!("../docs/tutorial/testing.md")]
+    pub mod testing {}
+
     /// Network I/O without bursts, and a strategy of your own.
     #[doc = include_str!("../docs/tutorial/discovery-strategy.md")]
     pub mod discovery_strategy {}

@@ -5,14 +5,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ipv8_crypto::{Job, Verifier};
+use ipv8_crypto::{Curve, Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
     community::OverlayId,
-    defence::admission::{Budget, Payer, Sender, price, price_of_reading},
+    defence::admission::{Budget, Payer, Sender, price},
     defence::asked::Asked,
     defence::hardening::Hardening,
+    defence::limits::Bucket,
     keys::{KeyCache, SenderKey},
     messages::DEPRECATED,
     network::Network,
@@ -32,8 +33,10 @@ pub(crate) struct Accepted<'a> {
     pub(crate) datagram: &'a [u8],
     pub(crate) id: u8,
     pub(crate) sender: Option<SenderKey>,
-    /// The bytes of a key that is not kept yet.
-    new_key: Option<&'a [u8]>,
+    /// The bytes in which the key came.
+    key: &'a [u8],
+    /// The key is not kept yet.
+    new_key: bool,
     pub(crate) global_time: Option<u64>,
     pub(crate) payload: &'a [u8],
     pub(crate) signed_part: &'a [u8],
@@ -90,20 +93,23 @@ impl Verdicts {
 /// Reads headers, keeps keys and has signatures checked.
 pub(crate) struct Inbound {
     keys: KeyCache,
-    budget: Option<Budget>,
+    /// Boxed: few nodes have one.
+    budget: Option<Box<Budget>>,
+    /// What strangers have left for old curves, in microseconds; full until somebody uses one.
+    old_curves: Option<Bucket>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
 
 impl Inbound {
     pub(crate) fn new(verifier: Box<dyn Verifier>, keys: KeyCache, hardening: &Hardening) -> Self {
-        let budget = hardening.admission.map(Budget::new);
-        Self { keys, budget, verifier, verdicts: Vec::new() }
+        let budget = hardening.admission.map(Budget::new).map(Box::new);
+        Self { keys, budget, old_curves: None, verifier, verdicts: Vec::new() }
     }
 
     /// Hosts and peers whose budget is remembered.
     pub(crate) fn budgets(&self) -> (usize, usize) {
-        self.budget.as_ref().map_or((0, 0), Budget::len)
+        self.budget.as_ref().map_or((0, 0), |budget| budget.len())
     }
 
     /// Reads the header of a packet for a community with these routes.
@@ -129,7 +135,8 @@ impl Inbound {
             datagram,
             id,
             sender: None,
-            new_key: None,
+            key: &[],
+            new_key: false,
             global_time: None,
             payload: &[],
             signed_part: &[],
@@ -151,15 +158,23 @@ impl Inbound {
                 }
                 None => None,
             };
+            // By what this node met before, whatever others of its process did: that must not be told from outside.
+            if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
+                budget.charge_for_reading(payer, key);
+            }
+            accepted.key = key;
             let sender = match self.keys.get(key) {
                 Some(known) => known,
                 None => {
-                    accepted.new_key = Some(key);
-                    self.charge(payer, price_of_reading(key));
+                    accepted.new_key = true;
                     SenderKey::read(key)?
                 }
             };
             if !gate.hardening.takes_curve_of(&sender.key) {
+                return Err(DropReason::Admission);
+            }
+            if sender.key.curve() != Some(Curve::Curve25519) && !self.has_time_for_old_curve(source, &sender.key, gate)
+            {
                 return Err(DropReason::Admission);
             }
             let signature_len = sender.key.signature_len();
@@ -182,6 +197,21 @@ impl Inbound {
         Ok(accepted)
     }
 
+    /// Whether a signature of an older curve may be checked; if so, its price is taken. Those of peers, from where we know
+    /// them, always are.
+    fn has_time_for_old_curve(&mut self, source: SocketAddr, key: &PublicKey, gate: &Gate<'_>) -> bool {
+        let Some(rate) = gate.hardening.old_curves else { return true };
+        if gate.network.peer_at(source, key.as_bytes()).is_some() {
+            return true;
+        }
+        let bucket = self.old_curves.get_or_insert_with(|| Bucket::full(rate, gate.now));
+        let has_some = bucket.has_some(rate, gate.now);
+        if has_some {
+            bucket.take(price(key));
+        }
+        has_some
+    }
+
     /// Takes a price in microseconds from whoever pays, where there are budgets.
     fn charge(&mut self, payer: Option<Payer>, price: u32) {
         if let (Some(budget), Some(payer)) = (&mut self.budget, payer) {
@@ -190,7 +220,7 @@ impl Inbound {
     }
 
     /// Checks the signatures of a batch, and measures how long that takes if there is a clock.
-    pub(crate) fn verify(&mut self, batch: &mut [Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
+    pub(crate) fn verify(&mut self, batch: &[Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
         let jobs: Vec<Job<'_>> = batch
             .iter()
             .filter_map(|packet| {
@@ -210,9 +240,14 @@ impl Inbound {
         let holds: Vec<bool> =
             batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
         // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
-        for (packet, holds) in batch.iter_mut().zip(&holds) {
-            if let (true, Some(bytes), Some(sender)) = (*holds, packet.new_key.take(), &packet.sender) {
-                self.keys.insert(bytes, sender.clone());
+        for (packet, _) in batch.iter().zip(&holds).filter(|(_, holds)| **holds) {
+            if let Some(sender) = &packet.sender {
+                if packet.new_key {
+                    self.keys.insert(packet.key, sender.clone());
+                }
+                if let Some(budget) = &mut self.budget {
+                    budget.has_read(packet.key);
+                }
             }
         }
         // A clock that stands still, as in a simulation, has nothing to be shared.

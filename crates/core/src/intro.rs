@@ -400,7 +400,7 @@ impl Context<'_> {
         new_style: bool,
     ) -> Result<Vec<u8>, SendError> {
         let mut packet = self.write_introduction_request(community, to, new_style, None)?;
-        outbox::sign(&self.overlay.key, &mut packet)?;
+        outbox::sign(&*self.state.signer, &self.overlay.key, &mut packet)?;
         Ok(packet)
     }
 
@@ -456,7 +456,7 @@ impl Context<'_> {
     /// If the message cannot be written or signed.
     pub fn puncture(&mut self, wan: SocketAddr, identifier: u16, new_style: bool) -> Result<Vec<u8>, SendError> {
         let mut packet = self.write_puncture(wan, identifier, new_style)?;
-        outbox::sign(&self.overlay.key, &mut packet)?;
+        outbox::sign(&*self.state.signer, &self.overlay.key, &mut packet)?;
         Ok(packet)
     }
 

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::stats::DropReason;
 
-/// Keys that are kept, by the bytes in which they came.
+/// Keys that are kept by default.
 const CACHED_KEYS: usize = 4_096;
 
 /// A key as it came in a packet.
@@ -27,15 +27,23 @@ impl SenderKey {
     }
 }
 
-/// Keeps the keys of the last 4,096 senders parsed, and ready to verify: some 500 bytes each, when they were used.
+/// Keeps the keys of the last senders parsed, 4,096 by default, and ready to verify: some 500 bytes each, when they were
+/// used.
 ///
 /// Clones share what is kept, so that nodes of one process which know the same peers hold each key once
 /// ([`NodeConfig::keys`](crate::NodeConfig::keys)). What is kept or forgotten changes nothing but the time that it takes
-/// to verify. Only keys whose signature held are kept: whoever cannot sign with a key cannot push out those of others.
+/// to verify: whom a [hardened](crate::Hardening::admission) node charges for a key that is new to it, it remembers itself.
+/// Only keys whose signature held are kept: whoever cannot sign with a key cannot push out those of others.
 #[derive(Clone)]
 pub struct KeyCache(Arc<Mutex<LruCache<Box<[u8]>, SenderKey>>>);
 
 impl KeyCache {
+    /// Keeps the keys of this many senders; of one at least.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self(Arc::new(Mutex::new(LruCache::new(capacity.max(1)))))
+    }
+
     pub(crate) fn get(&self, bytes: &[u8]) -> Option<SenderKey> {
         self.0.lock().get(bytes).cloned()
     }
@@ -47,7 +55,7 @@ impl KeyCache {
 
 impl Default for KeyCache {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(LruCache::new(CACHED_KEYS))))
+        Self::new(CACHED_KEYS)
     }
 }
 

@@ -9,15 +9,15 @@
 //! |---|---|
 //! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
 //! | [`handle`] | the async view: tasks and sleeps |
-//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`schedule`], [`blocking`], `unload` | tasks: when they run, what takes long, how they end |
+//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`], [`beacon`] | how peers are looked for |
 //! | [`hardening`], `defence` | what is believed, and what is done for strangers |
 //! | [`catalog`], [`settings`] | both by name, from a configuration |
-//! | [`stats`] | what is counted, for each overlay and message |
+//! | [`stats`], [`observe`] | what is counted, for each overlay and message; what becomes of each datagram |
 
 pub mod beacon;
 pub mod blocking;
@@ -29,6 +29,7 @@ pub mod handle;
 pub mod messages;
 pub mod network;
 pub mod node;
+pub mod observe;
 pub mod request;
 #[macro_use]
 pub mod routes;
@@ -70,6 +71,7 @@ pub use self::{
     keys::KeyCache,
     network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
+    observe::{Observation, Observer},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,
     request::{

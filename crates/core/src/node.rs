@@ -9,7 +9,7 @@ use std::{
 
 use std::cell::RefCell;
 
-use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Verifier};
+use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Signer, Signing, Verifier};
 use ipv8_wire::CommunityId;
 use parking_lot::{Mutex, ReentrantMutex};
 use rand::{SeedableRng, rngs::StdRng};
@@ -61,6 +61,8 @@ pub struct NodeConfig {
     pub clock: Option<Clock>,
     /// What checks signatures.
     pub verifier: Box<dyn Verifier>,
+    /// What makes signatures.
+    pub signer: Box<dyn Signer>,
     /// The keys of recent senders. Give the same to all nodes of a process that know the same peers; the driver on tokio
     /// does.
     pub keys: KeyCache,
@@ -90,6 +92,7 @@ impl NodeConfig {
             unix_origin: Duration::ZERO,
             clock: None,
             verifier: Box::new(Sequential),
+            signer: Box::new(Signing),
             keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
@@ -151,15 +154,17 @@ impl Shared {
         Some(run(&mut state))
     }
 
-    /// Runs something with the state, in the next turn if this thread has the state already: for destructors, which run
-    /// anywhere.
+    /// Runs something with the state, in the next turn if somebody has the state: for destructors, which run anywhere and
+    /// never wait.
     pub(crate) fn with_or_later(&self, run: impl FnOnce(&mut State) + Send + 'static) {
-        let guard = self.state.lock();
-        let Ok(mut state) = guard.try_borrow_mut() else {
-            self.later.lock().push(Box::new(run));
-            return self.driver.wake();
-        };
-        run(&mut state);
+        let guard = self.state.try_lock();
+        match guard.as_ref().and_then(|state| state.try_borrow_mut().ok()) {
+            Some(mut state) => run(&mut state),
+            None => {
+                self.later.lock().push(Box::new(run));
+                self.driver.wake();
+            }
+        }
     }
 
     /// Does what was left for later.
@@ -214,6 +219,7 @@ impl Node {
                 inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
                 requests: Requests::new(config.requests),
+                signer: config.signer,
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
                 activity: activity.clone(),
@@ -276,7 +282,7 @@ impl Node {
                     asked: crate::defence::asked::Asked::default(),
                     caches: None,
                     passthrough: None,
-                    is_over: false,
+                    over: false,
                     traffic: Traffic::default(),
                     ended: stats::TaskTable::default(),
                     at_unload: Vec::new(),
@@ -476,12 +482,12 @@ impl Node {
             }
         }
         let left = shared.with(|state| {
-            let State { outbox, stats, .. } = &mut *state;
-            outbox.flush(stats);
+            let State { outbox, stats, signer, .. } = &mut *state;
+            outbox.flush(&**signer, stats);
             state.has_due() || state.has_events()
         });
         // What did not fit into this turn needs another one.
-        if left.unwrap_or(false) || shared.tasks.has_work() {
+        if left.unwrap_or(false) || shared.tasks.has_work() || !shared.later.lock().is_empty() {
             shared.driver.wake();
         }
     }
@@ -560,6 +566,10 @@ impl Node {
 
     // --- looking in --------------------------------------------------------------------------------------------
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// What the node counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -592,13 +602,6 @@ impl Node {
     #[must_use]
     pub fn busy(&self) -> Option<Busy> {
         self.shared.activity.busy()
-    }
-
-    /// How many timers wait: sleeping tasks, scheduled functions, requests, and the strategies together one. Nothing that
-    /// ended leaves one behind.
-    #[must_use]
-    pub fn timers(&self) -> usize {
-        self.shared.with(|state| state.timers.len()).unwrap_or(0)
     }
 
     /// Tasks and requests that are under way.

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use ipv8_crypto::PrivateKey;
+use ipv8_crypto::{PrivateKey, Signer};
 use ipv8_wire::{Outgoing, WriteError, Writer};
 
 use crate::stats::{DropReason, Stats};
@@ -88,8 +88,8 @@ pub(crate) fn write_packet<M: Outgoing>(
 }
 
 /// Appends the signature over everything before it.
-pub(crate) fn sign(key: &PrivateKey, bytes: &mut Vec<u8>) -> Result<(), SendError> {
-    let signature = key.sign(bytes).map_err(|_| SendError::Sign)?;
+pub(crate) fn sign(signer: &dyn Signer, key: &PrivateKey, bytes: &mut Vec<u8>) -> Result<(), SendError> {
+    let signature = signer.sign(key, bytes).map_err(|_| SendError::Sign)?;
     bytes.extend_from_slice(signature.as_ref());
     Ok(())
 }
@@ -127,10 +127,10 @@ impl Outbox {
     }
 
     /// Signs what waits and makes it ready for the driver, in the order in which it was sent.
-    pub(crate) fn flush(&mut self, stats: &mut Stats) {
-        for Unsigned { to, mut bytes, signer } in self.unsigned.drain(..) {
-            if let Some(key) = signer {
-                if sign(&key, &mut bytes).is_err() {
+    pub(crate) fn flush(&mut self, signer: &dyn Signer, stats: &mut Stats) {
+        for Unsigned { to, mut bytes, signer: key } in self.unsigned.drain(..) {
+            if let Some(key) = key {
+                if sign(signer, &key, &mut bytes).is_err() {
                     stats.drop(DropReason::TooLarge);
                     continue;
                 }

@@ -122,12 +122,15 @@ pub enum TaskError {
 /// A function of a community, its type forgotten.
 pub(crate) type CallbackFn = Box<dyn FnMut(&mut dyn Any, &mut Context<'_>) + Send>;
 
+/// What makes the future of one run; none if there is no handle to give it.
+pub(crate) type MakeFuture = Box<dyn FnMut(&mut Context<'_>) -> Option<BoxFuture> + Send>;
+
 /// What a task of a schedule does when it is due.
 pub(crate) enum Body {
     /// Calls a function of the community.
     Function(CallbackFn),
     /// Makes a future, which then runs.
-    Future(Box<dyn FnMut(&mut Context<'_>) -> Option<BoxFuture> + Send>),
+    Future(MakeFuture),
 }
 
 /// A scheduled function of a community.

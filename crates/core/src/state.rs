@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_crypto::{Mid, PrivateKey};
+use ipv8_crypto::{Mid, PrivateKey, Signer};
 use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix, VERSION};
 use rand::rngs::StdRng;
 
@@ -26,6 +26,7 @@ use crate::{
     inbound::{Accepted, Gate, Inbound},
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
+    observe::{Observation, Observer},
     outbox::Outbox,
     request::{Caches, Passthrough, Requests},
     routes::RouteTable,
@@ -72,8 +73,8 @@ pub(crate) struct OverlayState {
     pub(crate) caches: Option<Box<Caches>>,
     /// Timeouts that a test overrides.
     pub(crate) passthrough: Option<Box<Passthrough>>,
-    /// It is about to go: no requests and caches are taken any more.
-    pub(crate) is_over: bool,
+    /// It goes: no requests and caches are taken any more.
+    pub(crate) over: bool,
     pub(crate) traffic: Traffic,
     /// What the tasks did that ended.
     pub(crate) ended: TaskTable,
@@ -97,6 +98,7 @@ pub(crate) struct State {
     pub(crate) network: Network,
     pub(crate) own: OwnAddresses,
     pub(crate) hardening: Hardening,
+    pub(crate) signer: Box<dyn Signer>,
     pub(crate) punctures: Punctures,
     pub(crate) outbox: Outbox,
     pub(crate) timers: Timers,
@@ -110,6 +112,7 @@ pub(crate) struct State {
     /// The driver's clock, to measure with; the time of the node is that of its turn.
     clock: Option<Clock>,
     pub(crate) shared: Weak<Shared>,
+    pub(crate) observer: Option<Observer>,
     /// The Lamport time of each key (`protocol.md` section 1).
     pub(crate) clocks: HashMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
@@ -132,6 +135,7 @@ pub(crate) struct Parts {
     pub(crate) inbound: Inbound,
     pub(crate) hardening: Hardening,
     pub(crate) requests: Requests,
+    pub(crate) signer: Box<dyn Signer>,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) activity: Arc<Activity>,
@@ -148,6 +152,7 @@ impl State {
             network: parts.network,
             own: OwnAddresses::default(),
             hardening: parts.hardening,
+            signer: parts.signer,
             punctures: Punctures::default(),
             outbox: Outbox::default(),
             timers: Timers::default(),
@@ -159,6 +164,7 @@ impl State {
             unloaded: MessageStats::default(),
             clock: parts.clock,
             shared: parts.shared,
+            observer: None,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
             catch_all: Vec::new(),
@@ -220,6 +226,7 @@ impl State {
 
     /// Takes an overlay out with everything that is its, for the caller to drop without the lock.
     pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> Option<Box<OverlayState>> {
+        self.end_requests(id);
         let mut overlay = self.place(id).and_then(|place| {
             place.generation = place.generation.wrapping_add(1);
             place.overlay.take()
@@ -270,6 +277,7 @@ impl State {
         match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
+                self.observe_panic(id, received, panic_text(&*panic));
                 self.count_panic(id, received.map(Received::message_id));
                 tracing::error!(
                     community = self.name_of(id),
@@ -376,11 +384,13 @@ impl State {
             self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
             match self.accept(*source, datagram) {
                 Ok(packet) => accepted.push(packet),
-                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {}
+                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {
+                    self.observe(&Observation::Delivered { source: *source, datagram, message: "beacon" });
+                }
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
-        let verdicts = self.inbound.verify(&mut accepted, self.clock.as_ref());
+        let verdicts = self.inbound.verify(&accepted, self.clock.as_ref());
         self.stats.verified += verdicts.checked;
         self.stats.verify_time += verdicts.took;
         for (packet, holds) in accepted.iter().zip(&verdicts.holds) {
@@ -430,7 +440,8 @@ impl State {
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
         let Some(overlay) = self.place(packet.overlay).and_then(|place| place.overlay.as_mut()) else {
-            return;
+            // Unloaded by the handler of an earlier packet of its batch.
+            return self.drop_datagram(packet.source, packet.datagram, DropReason::Prefix);
         };
         let routes = overlay.routes.clone();
         let Some(route) = routes.get(packet.id) else {
@@ -458,6 +469,8 @@ impl State {
                 if let Some(traffic) = self.traffic(packet.overlay) {
                     traffic.delivered(packet.id);
                 }
+                let Accepted { source, datagram, .. } = *packet;
+                self.observe(&Observation::Delivered { source, datagram, message: route.name });
             }
         }
     }
@@ -471,6 +484,19 @@ impl State {
             traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
         }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
+        self.observe(&Observation::Dropped { source, datagram, reason });
+    }
+
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe(&mut self, observation: &Observation<'_>) {
+        if let Some(observer) = &mut self.observer {
+            observer(observation);
+        }
+    }
+
+    fn observe_panic(&mut self, id: OverlayId, received: Option<&Received<'_>>, text: &str) {
+        let community = self.name_of(id).unwrap_or_default();
+        self.observe(&Observation::Panicked { community, message: received.map(Received::message_id), text });
     }
 
     // --- counting ----------------------------------------------------------------------------------------------
@@ -586,6 +612,7 @@ impl State {
             self.stats.panics += 1;
             let (strategy, panic) = (step.name(), panic_text(&*panic));
             tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
+            self.observe(&Observation::Panicked { community, message: None, text: panic });
         }
     }
 

@@ -52,6 +52,11 @@ impl Timers {
         self.queue.remove(&key);
     }
 
+    /// Takes all timers of a kind, in the order in which they would be due.
+    pub(crate) fn take_all(&mut self, kind: impl Fn(&Timer) -> bool) -> Vec<Timer> {
+        self.queue.extract_if(.., |_, timer| kind(timer)).map(|(_, timer)| timer).collect()
+    }
+
     /// Replaces the waker of a sleeping task; false if the timer has fired.
     pub(crate) fn set_waker(&mut self, key: TimerKey, waker: &Waker) -> bool {
         match self.queue.get_mut(&key) {

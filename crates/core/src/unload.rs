@@ -175,7 +175,9 @@ impl State {
         let Some(overlay) = self.overlay_mut(id) else { return false };
         if let Some(closing) = &mut overlay.closing {
             closing.told.push(told);
-            if deadline < closing.deadline {
+            if limit.is_zero() {
+                self.finish_unload(id);
+            } else if deadline < closing.deadline {
                 closing.deadline = deadline;
                 let old = closing.timer.take();
                 self.limit_unload(id, old, deadline);
@@ -246,7 +248,6 @@ impl State {
 
     /// Takes an overlay out with everything that is left of it.
     pub(crate) fn finish_unload(&mut self, id: OverlayId) {
-        self.end_requests(id);
         let Some(mut overlay) = self.remove_overlay(id) else { return };
         let Some(closing) = overlay.closing.take() else { return };
         if let Some(timer) = closing.timer {

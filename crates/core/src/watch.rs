@@ -62,6 +62,13 @@ struct Doing {
     began: Option<Time>,
 }
 
+/// Something that runs now.
+pub(crate) struct Begun {
+    began: Option<Time>,
+    /// What runs around it: the task that unloads a community, around that one's `stopping`.
+    outer: Option<Doing>,
+}
+
 /// Written by the turn, read by others.
 #[derive(Default)]
 pub(crate) struct Activity {
@@ -115,16 +122,16 @@ impl Activity {
     }
 
     /// Notes what begins, until the result is given to [`Activity::ends`].
-    pub(crate) fn begins(&self, community: &'static str, what: What) -> Option<Time> {
+    pub(crate) fn begins(&self, community: &'static str, what: What) -> Begun {
         let began = self.now();
-        *self.doing.lock() = Some(Doing { community, what, began });
-        began
+        let outer = self.doing.lock().replace(Doing { community, what, began });
+        Begun { began, outer }
     }
 
     /// How long it took.
-    pub(crate) fn ends(&self, began: Option<Time>) -> Duration {
-        let ended = self.doing.lock().take();
-        drop(ended);
+    pub(crate) fn ends(&self, begun: Begun) -> Duration {
+        let Begun { began, outer } = begun;
+        *self.doing.lock() = outer;
         match (self.now(), began) {
             (Some(now), Some(began)) => now.since(began),
             _ => Duration::ZERO,
@@ -142,7 +149,11 @@ impl Activity {
         let lasting = since(Some(turn));
         let message = self.message.load(Relaxed);
         if message & Self::MESSAGE == 0 {
-            return Some(Busy { community: None, what: "the turn itself".to_owned(), lasting });
+            return Some(Busy {
+                community: None,
+                what: "something without a name, such as a closure of Handle::with".to_owned(),
+                lasting,
+            });
         }
         let place = usize::try_from((message & !Self::MESSAGE) >> 8).unwrap_or(usize::MAX);
         let community = self.communities.lock().get(place).copied();

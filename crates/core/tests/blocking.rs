@@ -63,7 +63,7 @@ fn work_is_done_at_a_time_that_repeats_and_so_much_of_it_at_once() {
     assert_eq!(notes(&scene.diary).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [100, 100, 200, 200, 300]);
     let results: Vec<_> = tasks.into_iter().map(|task| ready(task).unwrap().unwrap()).collect();
     assert_eq!(results, [Ok(0), Ok(1), Ok(2), Ok(3), Ok(4)]);
-    assert_eq!(scene.node.timers(), 0);
+    assert_eq!(scene.node.report().queues.timers, 0);
 }
 
 #[test]
@@ -156,7 +156,8 @@ fn work_that_is_lost_or_too_much_is_an_error() {
         .collect();
     scene.jump(ms(0));
     assert_eq!(ready(begin(&scene, || 3)), Some(Ok(Err(BlockingError::TooMany(MOST_WAITING)))));
-    drop({ jobs.lock().unwrap().pop() });
+    let job = jobs.lock().unwrap().pop();
+    drop(job);
     scene.jump(ms(0));
     assert_eq!(ready(lost), Some(Ok(Err(BlockingError::Lost))));
     assert_eq!(jobs.lock().unwrap().len(), 1, "the next one has its place");
@@ -165,7 +166,8 @@ fn work_that_is_lost_or_too_much_is_an_error() {
         task.cancel();
     }
     scene.jump(ms(0));
-    drop({ jobs.lock().unwrap().pop() });
+    let job = jobs.lock().unwrap().pop();
+    drop(job);
     let after = begin(&scene, || 4);
     { jobs.lock().unwrap().pop() }.unwrap().run();
     scene.jump(ms(0));

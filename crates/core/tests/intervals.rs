@@ -90,7 +90,7 @@ fn cancelling_ends_the_run_that_is_under_way() {
     );
     scene.run_to(ms(1_000));
     assert_eq!(notes(&scene.diary), [(100, "begin")]);
-    assert_eq!((scene.node.pending(), scene.node.timers()), ((0, 0), 0));
+    assert_eq!((scene.node.pending(), scene.node.report().queues.timers), ((0, 0), 0));
     every_async(&scene, Schedule::once().named("beat"), ms(50));
 }
 
@@ -105,7 +105,7 @@ fn a_future_may_begin_later_and_keeps_its_name_until_it_ends() {
     scene.run_to(ms(200));
     assert_eq!(scene.diary.with(|_, cx| (cx.task("later"), cx.is_alive(task))).unwrap(), (None, false));
     assert_eq!(notes(&scene.diary), [(100, "begin"), (200, "end")]);
-    assert_eq!((scene.node.pending(), scene.node.timers()), ((0, 0), 0));
+    assert_eq!((scene.node.pending(), scene.node.report().queues.timers), ((0, 0), 0));
 }
 
 #[test]

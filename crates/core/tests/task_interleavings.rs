@@ -207,7 +207,7 @@ impl Run {
             Step::CancelInside(number) => {
                 if let Some(task) = self.choose(number).map(|known| known.task) {
                     let diary = self.scene.diary.clone();
-                    let _ = self.scene.diary.spawn(async move { drop(diary.with(|_, cx| cx.cancel(task))) });
+                    let _ = self.scene.diary.spawn(async move { diary.with(|_, cx| cx.cancel(task)) });
                 }
             }
             Step::End(number) => {
@@ -270,7 +270,7 @@ proptest! {
             }
             run.scene.jump(ms(run.now));
             assert!(!run.scene.diary.is_loaded());
-            assert_eq!((run.scene.node.pending(), run.scene.node.timers()), ((0, 0), 0));
+            assert_eq!((run.scene.node.pending(), run.scene.node.report().queues.timers), ((0, 0), 0));
             assert_eq!(Arc::strong_count(&run.alive), 1, "a future or function was not dropped");
             for (number, fate) in run.fates.iter().enumerate() {
                 assert_eq!(fate.touched_after_end.load(Ordering::SeqCst), 0, "task {number} after its end");

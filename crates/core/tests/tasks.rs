@@ -216,12 +216,12 @@ fn begun(handle: &Handle<Diary>) -> Pin<Box<Sleep>> {
 fn a_sleep_that_is_dropped_anywhere_leaves_no_timer_behind() {
     let scene = scene();
     let (outside, inside, in_task) = (begun(&scene.diary), begun(&scene.diary), begun(&scene.diary));
-    assert_eq!(scene.node.timers(), 3);
+    assert_eq!(scene.node.report().queues.timers, 3);
     drop(outside);
     scene.diary.with(move |_, _| drop(inside)).unwrap();
     scene.diary.spawn(async move { drop(in_task) }).unwrap();
     scene.jump(ms(0));
-    assert_eq!(scene.node.timers(), 0);
+    assert_eq!(scene.node.report().queues.timers, 0);
 
     // In what is refused, in a function that is replaced, and in one that goes with its community.
     let (refused, replaced, unloaded) = (begun(&scene.diary), begun(&scene.diary), begun(&scene.diary));
@@ -235,10 +235,10 @@ fn a_sleep_that_is_dropped_anywhere_leaves_no_timer_behind() {
         })
         .unwrap();
     scene.jump(ms(0));
-    assert_eq!(scene.node.timers(), 2, "the one of the beat, and the sleep that it holds");
+    assert_eq!(scene.node.report().queues.timers, 2, "the one of the beat, and the sleep that it holds");
     scene.node.unload(&scene.diary).unwrap();
     scene.jump(ms(0));
-    assert_eq!(scene.node.timers(), 0);
+    assert_eq!(scene.node.report().queues.timers, 0);
 }
 
 /// Uses a handle when it is dropped.
@@ -350,4 +350,23 @@ fn a_turn_inside_a_handler_does_nothing_and_a_turn_is_due_after_it() {
     scene.jump(ms(0));
     assert_eq!(polled.load(Ordering::SeqCst), 1);
     scene.diary.with(|_, cx| cx.spawn_named("once", false, async {})).unwrap().unwrap();
+}
+
+#[test]
+fn a_handler_may_wait_for_a_thread_that_drops_a_sleep_or_cancels_a_task() {
+    let scene = scene();
+    let (sleep, task) = (begun(&scene.diary), scene.diary.spawn(pending::<()>()).unwrap());
+    scene
+        .diary
+        .with(|_, _| {
+            let end = move || {
+                drop(sleep);
+                task.cancel();
+            };
+            // Would wait for ever if either wanted the node.
+            std::thread::Builder::new().spawn(end).unwrap().join().unwrap();
+        })
+        .unwrap();
+    scene.jump(ms(0));
+    assert_eq!((scene.node.report().queues.timers, scene.node.pending().0), (0, 0));
 }

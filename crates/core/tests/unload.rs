@@ -81,7 +81,7 @@ fn last_tasks_run_side_by_side_after_the_others_ended() {
     assert!(report.is_clean(), "{report:?}");
     assert_eq!(report.took, ms(300));
     assert_eq!(scene.diary.with(|_, _| ()), Err(HandleError::Unloaded));
-    assert_eq!((scene.node.pending(), scene.node.timers()), ((0, 0), 0));
+    assert_eq!((scene.node.pending(), scene.node.report().queues.timers), ((0, 0), 0));
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_does_not_end_is_dropped_at_the_limit_and_named() {
     assert_eq!(names(&report.unfinished), [("Diary", "stuck")]);
     assert_eq!(names(&report.panicked), [("Diary", "broken")]);
     assert_eq!((report.took, Arc::strong_count(&canary)), (ms(2_000), 1));
-    assert_eq!((scene.node.pending(), scene.node.timers()), ((0, 0), 0));
+    assert_eq!((scene.node.pending(), scene.node.report().queues.timers), ((0, 0), 0));
     assert_eq!(scene.node.stats().panics, 1);
 }
 
@@ -143,14 +143,14 @@ fn a_limit_of_zero_drops_them_at_once_and_a_second_unload_may_shorten_the_first(
     let mut patient = unload(&scene, ms(60_000));
     let mut hasty = unload(&scene, ms(500));
     let mut patient_again = unload(&scene, ms(60_000));
-    assert_eq!(scene.node.timers(), 1, "the limit, once");
+    assert_eq!(scene.node.report().queues.timers, 1, "the limit, once");
     scene.jump(ms(0));
     let mut at_once = unload(&scene, ms(0));
     scene.jump(ms(0));
     for unloading in [&mut patient, &mut hasty, &mut patient_again, &mut at_once] {
         assert_eq!(names(&ready(unloading).unwrap().unfinished), [("Diary", "never")]);
     }
-    assert_eq!((scene.node.pending(), scene.node.timers()), ((0, 0), 0));
+    assert_eq!((scene.node.pending(), scene.node.report().queues.timers), ((0, 0), 0));
 }
 
 #[test]

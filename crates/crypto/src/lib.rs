@@ -52,6 +52,7 @@ mod nacl;
 mod pem;
 mod private;
 mod public;
+mod sign;
 mod signature;
 mod verify;
 
@@ -60,5 +61,6 @@ pub use error::{AgreeError, KeyError, SignError};
 pub use mid::{Mid, ParseMidError};
 pub use private::PrivateKey;
 pub use public::PublicKey;
+pub use sign::{Signer, Signing, Stamps};
 pub use signature::{MAX_SIGNATURE_LEN, Signature};
 pub use verify::{Job, Memoised, Sequential, Verifier};

@@ -50,13 +50,19 @@
 //! |---|---|
 //! | [`world`] | nodes, time, what happens next |
 //! | [`options`] | how a world and its nodes are made |
-//! | [`link`] | latency, loss, duplication, partitions; the [`Fabric`] seam for other networks |
+//! | [`link`] | latency, loss, duplication, reordering, bandwidth, regions, partitions; the [`Fabric`] seam for other networks |
 //! | [`nat`] | networks with nodes behind NATs |
+//! | [`capture`] | every packet, for files that Wireshark opens, and for comparing runs |
+//! | [`cpu`] | what the work of a node costs, where that matters |
+//! | [`attack`] | attackers: what they send, whom, how much, and what they hear |
 //! | [`trace`] | the hash of a run, and its last packets |
 //! | [`metrics`] | what was counted |
 //!
 //! A test that panics while it owns a world prints the world's seed, its time and its last packets.
 
+pub mod attack;
+pub mod capture;
+pub mod cpu;
 pub mod link;
 pub mod metrics;
 pub mod nat;
@@ -70,8 +76,10 @@ mod queue;
 mod seed;
 
 pub use self::{
-    link::{Delivery, Fabric, Hosts, Latency, Link, Links, Packet},
-    metrics::{Loss, Metrics, Spread},
+    attack::{Attacker, AttackerOptions},
+    cpu::CpuModel,
+    link::{Delivery, Fabric, Hosts, Latency, Link, Links, Packet, RegionId, Regions},
+    metrics::{Hostile, Loss, Metrics, Spread},
     options::{NodeOptions, WorldBuilder},
-    world::{CompleteError, NodeId, World},
+    world::{AttackerId, CompleteError, NodeId, World},
 };

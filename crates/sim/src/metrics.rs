@@ -16,11 +16,16 @@ pub enum Loss {
     NoRoute,
     /// A NAT let it not through: nobody behind it sent what this could be an answer to, or its tables are full.
     Nat,
+    /// The queue before the sender's uplink was full.
+    Queue,
+    /// The buffer of the receiver's socket was full.
+    Socket,
 }
 
 impl Loss {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 6] = [Self::Link, Self::Partition, Self::NoHost, Self::Down, Self::NoRoute, Self::Nat];
+    pub const ALL: [Self; 8] =
+        [Self::Link, Self::Partition, Self::NoHost, Self::Down, Self::NoRoute, Self::Nat, Self::Queue, Self::Socket];
 
     /// The reason in words.
     #[must_use]
@@ -32,11 +37,14 @@ impl Loss {
             Self::Down => "down",
             Self::NoRoute => "no route",
             Self::Nat => "nat",
+            Self::Queue => "queue",
+            Self::Socket => "socket",
         }
     }
 }
 
-/// What a world counted since it was made, over all nodes, those that crashed included.
+/// What a world counted since it was made, over all nodes, those that crashed included. What attackers send is counted
+/// apart, in [`Metrics::hostile`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
     /// Datagrams that nodes sent.
@@ -53,7 +61,53 @@ pub struct Metrics {
     pub events: u64,
     /// Turns that nodes took.
     pub turns: u64,
+    /// What attackers did.
+    pub hostile: Hostile,
     lost: [u64; Loss::ALL.len()],
+}
+
+/// What a world counted of its [attackers](crate::attack).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hostile {
+    /// Datagrams that attackers sent.
+    pub sent: u64,
+    /// Their bytes, without headers of lower layers.
+    pub sent_bytes: u64,
+    /// Those that reached a node, copies included.
+    pub delivered: u64,
+    /// Their bytes, without headers of lower layers.
+    pub delivered_bytes: u64,
+    /// Datagrams that reached attackers, from nodes or from each other.
+    pub heard: u64,
+    /// Copies of others' datagrams that reached attackers who listen.
+    pub overheard: u64,
+    lost: [u64; Loss::ALL.len()],
+}
+
+impl Hostile {
+    fn absorb(&mut self, other: Self) {
+        let Self { sent, sent_bytes, delivered, delivered_bytes, heard, overheard, lost } = other;
+        self.sent += sent;
+        self.sent_bytes += sent_bytes;
+        self.delivered += delivered;
+        self.delivered_bytes += delivered_bytes;
+        self.heard += heard;
+        self.overheard += overheard;
+        add(&mut self.lost, lost);
+    }
+
+    /// How many datagrams of attackers were lost for a reason.
+    #[must_use]
+    pub fn lost(&self, reason: Loss) -> u64 {
+        self.lost.get(usize::from(reason as u8)).copied().unwrap_or(0)
+    }
+}
+
+/// Adds counts of losses.
+fn add(lost: &mut [u64; Loss::ALL.len()], more: [u64; Loss::ALL.len()]) {
+    for (count, more) in lost.iter_mut().zip(more) {
+        *count += more;
+    }
 }
 
 impl Metrics {
@@ -69,8 +123,24 @@ impl Metrics {
         self.lost.iter().sum()
     }
 
-    pub(crate) fn lose(&mut self, reason: Loss) {
-        if let Some(count) = self.lost.get_mut(usize::from(reason as u8)) {
+    /// Adds what another part of the world counted, which then begins anew.
+    pub(crate) fn absorb(&mut self, other: &mut Self) {
+        let Self { sent, sent_bytes, delivered, delivered_bytes, duplicated, events, turns, hostile, lost } =
+            std::mem::take(other);
+        self.sent += sent;
+        self.sent_bytes += sent_bytes;
+        self.delivered += delivered;
+        self.delivered_bytes += delivered_bytes;
+        self.duplicated += duplicated;
+        self.events += events;
+        self.turns += turns;
+        self.hostile.absorb(hostile);
+        add(&mut self.lost, lost);
+    }
+
+    pub(crate) fn lose(&mut self, reason: Loss, hostile: bool) {
+        let lost = if hostile { &mut self.hostile.lost } else { &mut self.lost };
+        if let Some(count) = lost.get_mut(usize::from(reason as u8)) {
             *count += 1;
         }
     }

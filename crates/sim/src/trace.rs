@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt, net::SocketAddr};
 
-use ipv8_core::{Time, wire::PREFIX_LEN};
+use ipv8_core::Time;
 
 use crate::seed::mix;
 
@@ -46,23 +46,13 @@ impl Trace {
     }
 
     /// Takes in one delivery.
-    pub(crate) fn add(&mut self, at: Time, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        let mut hash = mix(self.hash, at.as_nanos());
-        hash = add_address(add_address(hash, from), to);
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            hash = mix(hash, u64::from_le_bytes(*word));
-        }
-        for byte in rest {
-            hash = mix(hash, u64::from(*byte));
-        }
-        self.hash = mix(hash, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    pub(crate) fn add(&mut self, fingerprint: u64, record: &Record) {
+        self.hash = mix(self.hash, fingerprint);
         if self.keep > 0 {
             if self.recent.len() >= self.keep {
                 self.recent.pop_front();
             }
-            let message = bytes.get(PREFIX_LEN).copied();
-            self.recent.push_back(Record { at, from, to, message, size: bytes.len() });
+            self.recent.push_back(record.clone());
         }
     }
 
@@ -73,6 +63,20 @@ impl Trace {
     pub(crate) fn recent(&self) -> impl Iterator<Item = &Record> {
         self.recent.iter()
     }
+}
+
+/// A hash over one delivery, which each thread can make for itself: its time, both addresses and its bytes.
+pub(crate) fn fingerprint(at: Time, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> u64 {
+    let mut hash = mix(0, at.as_nanos());
+    hash = add_address(add_address(hash, from), to);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        hash = mix(hash, u64::from_le_bytes(*word));
+    }
+    for byte in rest {
+        hash = mix(hash, u64::from(*byte));
+    }
+    mix(hash, u64::try_from(bytes.len()).unwrap_or(u64::MAX))
 }
 
 fn add_address(hash: u64, address: SocketAddr) -> u64 {

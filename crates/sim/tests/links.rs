@@ -3,58 +3,11 @@
 
 mod common;
 
-use common::{ms, secs};
-use ipv8_core::{
-    Community, Context, Handle, Routes,
-    wire::{CommunityId, Message, community_id},
+use common::{
+    ms, secs,
+    track::{Mark, track},
 };
-use ipv8_sim::{Latency, Link, Loss, NodeId, NodeOptions, World};
-
-#[derive(Message, Clone, Debug)]
-#[message(id = 1, unsigned)]
-struct Mark {
-    number: u32,
-}
-
-/// Notes what arrives when, in milliseconds.
-#[derive(Default)]
-struct Finish {
-    seen: Vec<(u32, u128)>,
-}
-
-impl Community for Finish {
-    const ID: CommunityId = community_id!("dd00000000000000000000000000000000000001");
-
-    fn routes(r: &mut Routes<Self>) {
-        r.on(|finish: &mut Self, cx: &mut Context<'_>, _: &std::net::SocketAddr, mark: Mark| {
-            finish.seen.push((mark.number, cx.now().since_origin().as_millis()));
-        });
-    }
-}
-
-struct Track {
-    world: World,
-    nodes: Vec<NodeId>,
-    ends: Vec<Handle<Finish>>,
-}
-
-fn track(link: Link) -> Track {
-    let mut world = World::builder(9).link(link).record(20).build();
-    let nodes: Vec<_> = (0..3).map(|_| world.add_node(NodeOptions::default())).collect();
-    let ends = nodes.iter().map(|id| world.node(*id).load(Finish::default()).unwrap()).collect();
-    Track { world, nodes, ends }
-}
-
-impl Track {
-    fn send(&self, from: usize, to: usize, number: u32) {
-        let to = self.world.address(self.nodes[to]);
-        self.ends[from].with(|_, cx| cx.send_to(to, Mark { number })).unwrap();
-    }
-
-    fn seen(&self, at: usize) -> Vec<(u32, u128)> {
-        self.ends[at].with(|finish, _| finish.seen.clone()).unwrap()
-    }
-}
+use ipv8_sim::{Latency, Link, Loss};
 
 #[test]
 fn a_constant_latency_keeps_the_order() {

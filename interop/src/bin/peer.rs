@@ -214,7 +214,7 @@ impl Lamport {
             let mut communities: Vec<String> = record.services().iter().map(ToString::to_string).collect();
             communities.sort();
             let mid = record.mid();
-            let known = Known { communities, pinged: !record.pings().is_empty() };
+            let known = Known { communities, pinged: record.pings().len() > 0 };
             if self.told.get(&mid) != Some(&known) {
                 println!(
                     "{}",

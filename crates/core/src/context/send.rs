@@ -7,6 +7,7 @@ use ipv8_wire::{CommunityId, Outgoing, PREFIX_LEN, Prefix};
 
 use super::{Context, Received};
 use crate::{
+    observe::Observation,
     outbox::{self, SendError},
     peer::Peer,
     stats::DropReason,
@@ -77,7 +78,11 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<Vec<u8>, SendError> {
-        finish(key, outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?, M::SIGNED)
+        let mut bytes = outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?;
+        if M::SIGNED {
+            outbox::sign(&*self.state.signer, key, &mut bytes)?;
+        }
+        Ok(bytes)
     }
 
     /// Sends bytes as they are.
@@ -155,6 +160,7 @@ impl Context<'_> {
         self.state.stats.drop(error.reason());
         self.overlay.traffic.dropped(id, error.reason());
         tracing::debug!(community = self.overlay.name, message = id, %error, "message not sent");
+        self.state.observe(&Observation::NotSent { community: self.overlay.name, message: id, error });
     }
 
     /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own; it does
@@ -171,13 +177,8 @@ impl Context<'_> {
                 reason = reason.as_str(),
                 "dropped"
             );
+            let (source, datagram) = (received.source(), received.datagram());
+            self.state.observe(&Observation::Dropped { source, datagram, reason });
         }
     }
-}
-
-fn finish(key: &PrivateKey, mut bytes: Vec<u8>, signed: bool) -> Result<Vec<u8>, SendError> {
-    if signed {
-        outbox::sign(key, &mut bytes)?;
-    }
-    Ok(bytes)
 }

@@ -45,6 +45,8 @@ pub(crate) struct Budget {
     /// Apart from the strangers', who can write the same source on what they send before we ask there.
     by_asked: LruCache<IpAddr, Bucket>,
     by_peer: LruCache<Mid, Bucket>,
+    /// Keys that cost something to read and were read before, in the bytes in which they came.
+    read: LruCache<Box<[u8]>, ()>,
 }
 
 impl Budget {
@@ -55,6 +57,7 @@ impl Budget {
             by_host: LruCache::new(MOST_SOURCES),
             by_asked: LruCache::new(MOST_SOURCES),
             by_peer: LruCache::new(MOST_SOURCES),
+            read: LruCache::new(MOST_SOURCES),
         }
     }
 
@@ -108,6 +111,21 @@ impl Budget {
         }
     }
 
+    /// Takes the price of reading a key, which is paid once.
+    pub(crate) fn charge_for_reading(&mut self, payer: Payer, key: &[u8]) {
+        let price = price_of_reading(key);
+        if price > 0 && self.read.get(key).is_none() {
+            self.charge(payer, price);
+        }
+    }
+
+    /// Remembers a key whose signature held: whoever cannot sign with it cannot have others forgotten.
+    pub(crate) fn has_read(&mut self, key: &[u8]) {
+        if price_of_reading(key) > 0 && self.read.get(key).is_none() {
+            self.read.insert(key.into(), ());
+        }
+    }
+
     /// How many hosts and peers are remembered.
     pub(crate) fn len(&self) -> (usize, usize) {
         (self.by_host.len() + self.by_asked.len(), self.by_peer.len())
@@ -129,7 +147,7 @@ pub(crate) fn price(key: &PublicKey) -> u32 {
 
 /// What it costs to read a key: nothing for those of curve25519, some hundred microseconds at most for those that OpenSSL
 /// has to read. It is paid for what turns out to be no key, too.
-pub(crate) fn price_of_reading(key: &[u8]) -> u32 {
+fn price_of_reading(key: &[u8]) -> u32 {
     if key.starts_with(b"LibNaCLPK:") { 0 } else { 100 }
 }
 

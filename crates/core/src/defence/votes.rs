@@ -69,7 +69,8 @@ struct Poll {
 /// The votes on our addresses: see [`WanEstimate::Quorum`](crate::defence::hardening::WanEstimate::Quorum).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Votes {
-    polls: [Poll; 4],
+    /// Made when the first vote is cast: only hardened nodes count them.
+    polls: Option<Box<[Poll; 4]>>,
 }
 
 impl Votes {
@@ -82,7 +83,7 @@ impl Votes {
             return None;
         }
         let voter = if scope.is_site() { voter } else { SocketAddr::new(region(voter.ip()), 0) };
-        let poll = self.polls.get_mut(scope as usize)?;
+        let poll = self.polls.get_or_insert_default().get_mut(scope as usize)?;
         poll.votes.remove(&voter);
         poll.votes.insert(voter, Vote { says, is_public, at: now });
         while poll.votes.len() > MOST_VOTES || poll.votes.front().is_some_and(|(_, oldest)| oldest.at + VOTE_AGE < now)
@@ -94,7 +95,7 @@ impl Votes {
 
     /// Votes on all addresses that are remembered.
     pub(crate) fn len(&self) -> usize {
-        self.polls.iter().map(|poll| poll.votes.len()).sum()
+        self.polls.iter().flat_map(|polls| polls.iter()).map(|poll| poll.votes.len()).sum()
     }
 }
 

@@ -70,6 +70,13 @@ impl Addresses {
     }
 }
 
+/// The last round trips, in microseconds: packed, for there are as many of these as peers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pings {
+    micros: [u32; PINGS],
+    count: u8,
+}
+
 /// What the graph knows of a peer: its key, its addresses and when it was last heard.
 #[derive(Clone, Debug)]
 pub struct PeerRecord {
@@ -78,8 +85,7 @@ pub struct PeerRecord {
     pub(super) new_style: bool,
     pub(super) created: Time,
     pub(super) last_response: Option<Time>,
-    /// Few peers are ever pinged: no room is kept for it.
-    pub(super) pings: Vec<Duration>,
+    pub(super) pings: Pings,
     pub(super) services: SmallVec<[CommunityId; 1]>,
 }
 
@@ -93,7 +99,7 @@ impl PeerRecord {
             new_style: false,
             created: now,
             last_response: None,
-            pings: Vec::new(),
+            pings: Pings::default(),
             services: SmallVec::new(),
         }
     }
@@ -145,19 +151,23 @@ impl PeerRecord {
         &self.services
     }
 
-    /// The last round trip times, oldest first, at most five.
-    #[must_use]
-    pub fn pings(&self) -> &[Duration] {
-        &self.pings
+    /// The last round trip times in whole microseconds, oldest first, at most five.
+    pub fn pings(&self) -> impl ExactSizeIterator<Item = Duration> + use<> {
+        let Pings { micros, count } = self.pings;
+        micros.into_iter().take(usize::from(count)).map(|micros| Duration::from_micros(micros.into()))
     }
 
-    /// Remembers a measured round trip.
+    /// Remembers a measured round trip. One of more than 71 minutes is taken for that.
     pub fn add_ping(&mut self, round_trip: Duration) {
-        if self.pings.len() == PINGS {
-            self.pings.remove(0);
+        let Pings { micros, count } = &mut self.pings;
+        if usize::from(*count) == PINGS {
+            micros.rotate_left(1);
+            *count -= 1;
         }
-        self.pings.reserve_exact(1);
-        self.pings.push(round_trip);
+        if let Some(place) = micros.get_mut(usize::from(*count)) {
+            *place = u32::try_from(round_trip.as_micros()).unwrap_or(u32::MAX);
+            *count += 1;
+        }
     }
 
     /// The peer as handlers get it; `None` while no address but a claimed LAN address is known.

@@ -199,7 +199,7 @@ impl Context<'_> {
         Q: Request + Outgoing,
         Q::Reply: Message + Identified + 'static,
     {
-        if self.overlay.is_over {
+        if self.overlay.over {
             return Err(RequestError::Unloaded);
         }
         let reply = <Q::Reply as Message>::ID;
@@ -246,8 +246,8 @@ struct Outstanding {
 
 impl Drop for Outstanding {
     fn drop(&mut self) {
-        let id = self.id;
         if let Some(shared) = self.shared.upgrade() {
+            let id = self.id;
             // Answered already, the identifier may be another request's by now: the serial number tells.
             shared.with_or_later(move |state| {
                 state.give_up(id);

@@ -160,7 +160,7 @@ impl Context<'_> {
         if self.overlay.type_id != TypeId::of::<K::Community>() {
             return Err(CacheError::OtherCommunity { prefix: K::PREFIX, community: self.overlay.name });
         }
-        if self.overlay.is_over {
+        if self.overlay.over {
             return Err(CacheError::Unloaded);
         }
         let key = CacheKey::of::<K>(number.into());

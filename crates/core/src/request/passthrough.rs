@@ -76,8 +76,8 @@ impl PassthroughGuard {
 impl Drop for PassthroughGuard {
     fn drop(&mut self) {
         if let Some(node) = self.shared.upgrade() {
-            let before = self.before.take();
-            node.with(|state| state.swap_passthrough(self.overlay, before));
+            let (overlay, before) = (self.overlay, self.before.take());
+            node.with_or_later(move |state| drop(state.swap_passthrough(overlay, before)));
         }
     }
 }

@@ -188,9 +188,11 @@ impl Requests {
 
 impl Drop for Requests {
     fn drop(&mut self) {
-        // The node goes: whoever waits outside of it must learn.
-        for pending in self.waiting.values() {
-            if let Then::Fill(slot) = &pending.then {
+        // The node goes: whoever waits outside of it must learn, in the same order in every run.
+        let mut waiting: Vec<_> = self.waiting.drain().collect();
+        waiting.sort_unstable_by_key(|(key, _)| *key);
+        for (_, pending) in waiting {
+            if let Then::Fill(slot) = pending.then {
                 slot.fill(Err(RequestError::Unloaded));
             }
         }

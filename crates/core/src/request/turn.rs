@@ -44,6 +44,21 @@ impl State {
         });
     }
 
+    /// Lets the time of every request and cache run out now.
+    pub(crate) fn expire_requests(&mut self) -> usize {
+        let timers = self.timers.take_all(|timer| matches!(timer, Timer::RequestTimeout(_) | Timer::CacheTimeout(..)));
+        let count = timers.len();
+        for timer in timers {
+            match timer {
+                Timer::RequestTimeout(key) => self.request_timed_out(key),
+                Timer::CacheTimeout(overlay, key) => self.cache_timed_out(overlay, key),
+                _ => {}
+            }
+        }
+        self.run_hooks();
+        count
+    }
+
     /// A peer of an overlay is no longer known: nobody waits for it any more.
     pub(crate) fn peer_gone(&mut self, overlay: OverlayId, peer: &Peer) {
         let mid = peer.mid();
@@ -55,7 +70,7 @@ impl State {
     /// Ends all requests and caches of an overlay that is about to go, and refuses new ones.
     pub(crate) fn end_requests(&mut self, overlay: OverlayId) {
         self.enter(overlay, None, |_, cx| {
-            cx.overlay.is_over = true;
+            cx.overlay.over = true;
             let caches = cx.overlay.caches.take();
             for timer in caches.iter().flat_map(|caches| caches.timers()) {
                 cx.state.timers.cancel(timer);

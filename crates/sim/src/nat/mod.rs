@@ -68,7 +68,8 @@ const LANS: (u32, u32, u32) = (0xc0a8_0000, 256, 254);
 #[derive(Debug)]
 pub struct Nats {
     links: Links,
-    lan: Link,
+    /// Within LANs: apart, since a packet there does not leave through the uplink.
+    lan: Links,
     boxes: Vec<Translator>,
     // Only looked up, never walked over.
     by_outside: HashMap<IpAddr, usize>,
@@ -92,7 +93,7 @@ impl Nats {
     pub fn new(link: Link) -> Self {
         Self {
             links: Links::new(link),
-            lan: Link::default().latency(Latency::Constant(Duration::from_millis(1))),
+            lan: Links::new(Link::default().latency(Latency::Constant(Duration::from_millis(1)))),
             boxes: Vec::new(),
             by_outside: HashMap::new(),
             behind: HashMap::new(),
@@ -108,7 +109,7 @@ impl Nats {
 
     /// Changes the link between nodes of one LAN.
     pub fn set_lan(&mut self, link: Link) {
-        self.lan = link;
+        self.lan.set_all(link);
     }
 
     /// Adds a NAT on the Internet.
@@ -208,8 +209,12 @@ impl Fabric for Nats {
             realm = translator.parent;
         }
         let in_lan = start.is_some() && start == realm && !self.by_outside.contains_key(&to.ip());
-        let transits =
-            if in_lan { self.lan.carry(rng)? } else { self.links.carry(packet.from, self.node_at(to, hosts), rng)? };
+        let transits = if in_lan {
+            self.lan.carry(packet, None, rng)?
+        } else {
+            let to = self.node_at(to, hosts);
+            self.links.carry(packet, to, rng)?
+        };
         Ok(transits.into_iter().map(|transit| Delivery { at: packet.now + transit, to, source }).collect())
     }
 
@@ -220,6 +225,27 @@ impl Fabric for Nats {
             to = translator.inbound(delivery.at, to.port(), delivery.source).ok_or(Loss::Nat)?;
         }
         hosts.at(to).ok_or(Loss::NoHost)
+    }
+
+    /// None where links differ by receiver (pairs, regions, partitions): who stands behind a NAT may change until the packet
+    /// arrives there, and is looked up in the NAT's tables when it is sent.
+    fn lookahead(&self) -> Duration {
+        if self.links.tells_receivers_apart() && !self.boxes.is_empty() {
+            return Duration::ZERO;
+        }
+        // What passes within a LAN stays within its site.
+        self.links.least()
+    }
+
+    /// All that is behind one NAT on the Internet is one site.
+    fn site(&self, address: SocketAddr) -> Option<u32> {
+        let ip = address.ip();
+        let mut root = *self.by_outside.get(&ip).or_else(|| self.behind.get(&ip))?;
+        // A box behind a box has a higher number, so this ends.
+        while let Some(parent) = self.boxes.get(root).and_then(|translator| translator.parent) {
+            root = parent;
+        }
+        u32::try_from(root).ok()
     }
 }
 

@@ -1,29 +1,30 @@
 //! The world: nodes, virtual time, and what happens next.
 
+mod attackers;
+mod log;
 mod nodes;
+mod run;
+mod shard;
+mod skew;
+mod work;
 
 use std::{
-    fmt,
-    future::Future,
+    fmt, io,
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    task::{Wake, Waker},
+    sync::{Arc, Mutex, PoisonError},
+    task::Wake,
     time::Duration,
 };
 
-use ipv8_core::{Community, Handle, HandleError, Node, Resolve, Time, Transmit};
-use ipv8_crypto::PrivateKey;
-use rand::{Rng, SeedableRng, rngs::StdRng, rngs::Xoshiro256PlusPlus};
+use ipv8_core::{HandleError, KeyCache, Time};
 
+pub use self::attackers::AttackerId;
+use self::{attackers::Taps, shard::Shard};
 use crate::{
-    link::{Delivery, Fabric, Hosts, Link, Links, Packet},
-    metrics::{Loss, Metrics, Spread},
-    options::{MakeVerifier, NodeOptions, WorldBuilder},
-    queue::Queue,
-    seed::generator,
+    capture::Tap,
+    link::{Fabric, Hosts, Link, Links},
+    metrics::{Metrics, Spread},
+    options::{MakeSigner, MakeVerifier, WorldBuilder},
     trace::{Record, Trace},
 };
 
@@ -59,19 +60,6 @@ pub enum CompleteError {
     Handle(#[from] HandleError),
 }
 
-/// What happens at a point in time.
-#[derive(Debug)]
-enum Event {
-    /// A datagram arrives.
-    Deliver { delivery: Delivery, bytes: Vec<u8> },
-    /// A node's deadline passes.
-    Wake(NodeId),
-    /// A node starts, unless it did already.
-    Start { node: NodeId, life: u32 },
-    /// A node learns what a name stands for, unless it crashed since it asked.
-    Resolved { node: NodeId, life: u32, resolve: Resolve },
-}
-
 /// Where a node stands: at one address, or at one of each family.
 #[derive(Clone, Copy, Debug)]
 struct Addresses {
@@ -88,21 +76,6 @@ impl Addresses {
     fn source(self, to: SocketAddr) -> Option<SocketAddr> {
         self.all().find(|own| own.is_ipv4() == to.is_ipv4())
     }
-}
-
-/// A node and where it stands.
-struct Place {
-    node: Node,
-    key: PrivateKey,
-    addresses: Addresses,
-    options: NodeOptions,
-    waker: Waker,
-    up: bool,
-    /// How often it crashed.
-    life: u32,
-    /// When the wake-ups in the queue come, the next one at the end. A node whose deadline moves away keeps its wake-up,
-    /// which then finds nothing to do and sets the next one.
-    wakes: Vec<Time>,
 }
 
 /// Nodes that want a turn before their deadline.
@@ -127,6 +100,9 @@ impl Wake for NodeWaker {
 /// still moves on in time.
 const BETWEEN_TURNS: Duration = Duration::from_micros(100);
 
+/// Keys that are kept parsed for all nodes; some 500 bytes each.
+const MOST_KEYS: usize = 262_144;
+
 /// Domains of [`generator`].
 const OF_PACKETS: u64 = 1;
 const OF_KEY: u64 = 2;
@@ -139,20 +115,23 @@ const OF_NODE: u64 = 3;
 pub struct World<F: Fabric = Links> {
     seed: u64,
     now: Time,
-    /// The same, for the nodes.
-    clock: Arc<AtomicU64>,
     unix_origin: Duration,
     resolve_delay: Duration,
     verifier: MakeVerifier,
-    rng: StdRng,
-    places: Vec<Place>,
+    signer: MakeSigner,
+    /// What all nodes read of keys; what each of them knows is its own.
+    keys: KeyCache,
+    /// One for each thread.
+    shards: Vec<Shard>,
+    /// Which shard each node is in, by the nodes' numbers.
+    homes: Vec<usize>,
+    /// Which attackers listen to what a node sends.
+    taps: Taps,
     hosts: Hosts,
     fabric: F,
-    queue: Queue<Event>,
-    woken: Woken,
     metrics: Metrics,
     trace: Trace,
-    transmits: Vec<Transmit>,
+    tap: Tap,
 }
 
 impl World<Links> {
@@ -196,225 +175,20 @@ impl<F: Fabric> World<F> {
         Self {
             seed: builder.seed,
             now: Time::ZERO,
-            clock: Arc::default(),
             unix_origin: builder.unix_origin,
             resolve_delay: builder.resolve_delay,
             verifier: builder.verifier,
-            rng: generator(builder.seed, &[OF_PACKETS]),
-            places: Vec::new(),
+            signer: builder.signer,
+            keys: KeyCache::new(MOST_KEYS),
+            shards: (0..builder.threads.max(1)).map(Shard::new).collect(),
+            homes: Vec::new(),
+            taps: Taps::new(),
             hosts: Hosts::default(),
             fabric: builder.fabric,
-            queue: Queue::default(),
-            woken: Woken::default(),
             metrics: Metrics::default(),
             trace,
-            transmits: Vec::new(),
+            tap: Tap::new(builder.sink, builder.unix_origin),
         }
-    }
-}
-
-/// Time.
-impl<F: Fabric> World<F> {
-    /// The virtual time, from zero.
-    #[must_use]
-    pub const fn now(&self) -> Time {
-        self.now
-    }
-
-    /// Runs all that happens up to a time, that time included. Afterwards it is that time.
-    pub fn run_until(&mut self, end: Time) {
-        while self.next_at().is_some_and(|at| at <= end) {
-            self.step();
-        }
-        self.set_now(end);
-    }
-
-    /// Runs for a time.
-    pub fn run_for(&mut self, duration: Duration) {
-        self.run_until(self.now + duration);
-    }
-
-    /// Runs while a condition holds, but no longer than a time. True if the condition ended it; time then stands where
-    /// it ended to hold. The condition is looked at after every event.
-    pub fn run_while(&mut self, mut condition: impl FnMut(&Self) -> bool, limit: Duration) -> bool {
-        let end = self.now + limit;
-        loop {
-            if !condition(self) {
-                return true;
-            }
-            if self.next_at().is_none_or(|at| at > end) {
-                self.set_now(end);
-                return false;
-            }
-            self.step();
-        }
-    }
-
-    /// Runs a future as a task of a community, in its node's turns, until it is done, but no longer than a time.
-    ///
-    /// # Errors
-    /// If the time was over first, in which case the task goes on; if it ended without a result; or if the community is
-    /// not loaded.
-    pub fn complete<C: Community, T: Send + 'static>(
-        &mut self,
-        handle: &Handle<C>,
-        limit: Duration,
-        task: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, CompleteError> {
-        let result = Arc::new(Mutex::new(None));
-        let slot = result.clone();
-        handle.with(|_, cx| {
-            cx.spawn(async move {
-                let value = task.await;
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-            })
-        })?;
-        // The task holds the other reference, and drops it with its future.
-        let ended = self.run_while(|_| Arc::strong_count(&result) > 1, limit);
-        let value = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-        value.ok_or(if ended { CompleteError::Ended } else { CompleteError::TimedOut(limit) })
-    }
-
-    /// Lets the next event happen; false if nothing will ever happen.
-    pub fn step(&mut self) -> bool {
-        self.collect_woken();
-        let Some((at, event)) = self.queue.pop() else {
-            return false;
-        };
-        self.set_now(at);
-        self.metrics.events += 1;
-        match event {
-            Event::Deliver { delivery, bytes } => self.deliver(&delivery, &bytes),
-            Event::Wake(id) => self.wake(id),
-            Event::Start { node, life } => {
-                let place = self.place(node);
-                if place.life == life && !place.up {
-                    self.start(node);
-                }
-            }
-            Event::Resolved { node, life, resolve } => {
-                if self.place(node).life == life {
-                    let addresses = self.hosts.resolve(resolve.host(), resolve.port());
-                    self.place(node).node.resolved(&resolve, &addresses);
-                }
-            }
-        }
-        true
-    }
-
-    fn next_at(&mut self) -> Option<Time> {
-        self.collect_woken();
-        self.queue.next_at()
-    }
-
-    fn set_now(&mut self, now: Time) {
-        self.now = self.now.max(now);
-        self.clock.store(self.now.as_nanos(), Ordering::Relaxed);
-    }
-
-    /// Lets nodes whose handles were used from outside have their turn.
-    fn collect_woken(&mut self) {
-        let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
-        for id in woken {
-            // Most woke themselves in a turn that is over.
-            let place = self.place(id);
-            if place.up && place.node.needs_turn() {
-                self.arm(id, Some(self.now));
-            }
-        }
-    }
-
-    /// Makes sure that a node is woken at a time.
-    fn arm(&mut self, id: NodeId, at: Option<Time>) {
-        let Some(at) = at else { return };
-        let place = self.place_mut(id);
-        if place.wakes.last().is_none_or(|next| *next > at) {
-            place.wakes.push(at);
-            self.queue.push(at, id.0, Event::Wake(id));
-        }
-    }
-
-    fn wake(&mut self, id: NodeId) {
-        let now = self.now;
-        let place = self.place_mut(id);
-        place.wakes.pop();
-        if !place.up {
-            return;
-        }
-        match place.node.next_deadline() {
-            _ if place.node.needs_turn() => {}
-            Some(deadline) if deadline <= now => {}
-            later => return self.arm(id, later),
-        }
-        place.node.poll(now);
-        self.after_turn(id);
-    }
-
-    fn deliver(&mut self, delivery: &Delivery, bytes: &[u8]) {
-        let now = self.now;
-        let to = match self.fabric.arrive(delivery, bytes, &self.hosts) {
-            Ok(to) if self.place(to).up => to,
-            Ok(_) => return self.lose(Loss::Down, delivery.source, delivery.to, bytes),
-            Err(loss) => return self.lose(loss, delivery.source, delivery.to, bytes),
-        };
-        self.place(to).node.handle(now, [(delivery.source, bytes)]);
-        self.metrics.delivered += 1;
-        self.metrics.delivered_bytes += length(bytes);
-        self.trace.add(now, delivery.source, delivery.to, bytes);
-        self.after_turn(to);
-    }
-
-    fn lose(&mut self, loss: Loss, source: SocketAddr, to: SocketAddr, bytes: &[u8]) {
-        tracing::trace!(%source, %to, size = bytes.len(), reason = loss.as_str(), "lost");
-        self.metrics.lose(loss);
-    }
-
-    /// Takes out of a node what its turn made.
-    fn after_turn(&mut self, id: NodeId) {
-        self.metrics.turns += 1;
-        let mut transmits = std::mem::take(&mut self.transmits);
-        let place = self.place(id);
-        let (life, addresses) = (place.life, place.addresses);
-        place.node.drain_transmits(&mut transmits);
-        while let Some(resolve) = self.place(id).node.poll_resolve() {
-            self.queue.push(self.now + self.resolve_delay, id.0, Event::Resolved { node: id, life, resolve });
-        }
-        for transmit in transmits.drain(..) {
-            self.send(id, addresses, transmit);
-        }
-        self.transmits = transmits;
-        // What it asked for in its own turn waits a little, see above.
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
-        let next = self.now + BETWEEN_TURNS;
-        let node = &self.place(id).node;
-        let deadline = if node.needs_turn() { Some(next) } else { node.next_deadline().map(|at| at.max(next)) };
-        self.arm(id, deadline);
-    }
-
-    fn send(&mut self, from: NodeId, addresses: Addresses, transmit: Transmit) {
-        let Transmit { to, bytes } = transmit;
-        self.metrics.sent += 1;
-        self.metrics.sent_bytes += length(&bytes);
-        let Some(source) = addresses.source(to) else {
-            return self.lose(Loss::NoRoute, addresses.first, to, &bytes);
-        };
-        let packet = Packet { now: self.now, from, source, to, bytes: &bytes };
-        let mut rng = Xoshiro256PlusPlus::seed_from_u64(self.rng.next_u64());
-        let mut deliveries = match self.fabric.route(&packet, &self.hosts, &mut rng) {
-            Ok(deliveries) => deliveries,
-            Err(loss) => return self.lose(loss, source, to, &bytes),
-        };
-        let Some(last) = deliveries.pop() else { return };
-        self.metrics.duplicated += u64::try_from(deliveries.len()).unwrap_or(u64::MAX);
-        for copy in deliveries {
-            self.schedule(from, copy, bytes.clone());
-        }
-        self.schedule(from, last, bytes);
-    }
-
-    fn schedule(&mut self, from: NodeId, mut delivery: Delivery, bytes: Vec<u8>) {
-        delivery.at = delivery.at.max(self.now);
-        self.queue.push(delivery.at, from.0, Event::Deliver { delivery, bytes });
     }
 }
 
@@ -444,10 +218,25 @@ impl<F: Fabric> World<F> {
         self.trace.recent()
     }
 
+    /// Whether the sink of [`WorldBuilder::capture`] wants no more: a comparison found a difference, or a file could not
+    /// be written. The world goes on, but a run for the sake of the sink can end.
+    #[must_use]
+    pub const fn capture_over(&self) -> bool {
+        self.tap.over()
+    }
+
+    /// Ends the capture. Without this, the end of a file may be missing.
+    ///
+    /// # Errors
+    /// The first thing that went wrong with the sink since the world began.
+    pub fn finish_capture(&mut self) -> io::Result<()> {
+        self.tap.finish(self.now)
+    }
+
     /// Events that are still to happen; a wake-up among them may find nothing to do.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.queue.len()
+        self.shards.iter().map(|shard| shard.queue.len()).sum()
     }
 
     /// How many verified peers these nodes know, in the graph that their communities share; none if they are down.
@@ -466,6 +255,9 @@ impl<F: Fabric> Drop for World<F> {
         if std::thread::panicking() {
             let (seed, now, hash) = (self.seed, self.now, self.trace.hash());
             eprintln!("ipv8-sim: world of seed {seed} at {now:?}, trace {hash:016x}");
+            for (shard, node) in self.shards.iter().filter_map(|shard| Some((shard, shard.turn?))) {
+                eprintln!("  it was the turn of {node} at {:?}", shard.now);
+            }
             for record in self.trace.recent() {
                 eprintln!("  {record}");
             }
@@ -478,12 +270,8 @@ impl<F: Fabric> fmt::Debug for World<F> {
         f.debug_struct("World")
             .field("seed", &self.seed)
             .field("now", &self.now)
-            .field("nodes", &self.places.len())
+            .field("nodes", &self.homes.len())
             .field("trace", &format_args!("{:016x}", self.trace.hash()))
             .finish_non_exhaustive()
     }
-}
-
-fn length(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }

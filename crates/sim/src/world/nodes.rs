@@ -10,12 +10,13 @@ use ipv8_core::{Clock, Community, Handle, Interfaces, Node, NodeConfig, Time};
 use ipv8_crypto::{Curve, PrivateKey};
 use rand::{RngExt, rngs::StdRng};
 
-use super::{Addresses, Event, NodeId, NodeWaker, OF_KEY, OF_NODE, Place, World};
-use crate::{
-    link::Fabric,
-    options::{NodeOptions, Setup},
-    seed::generator,
+use super::{
+    Addresses, NodeId, NodeWaker, OF_KEY, OF_NODE, World,
+    shard::{Event, Place, Shard},
+    skew::Skew,
+    work::Cpu,
 };
+use crate::{link::Fabric, metrics::Loss, options::NodeOptions, seed::generator};
 
 /// Nodes.
 impl<F: Fabric> World<F> {
@@ -26,7 +27,7 @@ impl<F: Fabric> World<F> {
     /// faults of whoever made the scenario.
     #[allow(clippy::panic, reason = "a scenario that contradicts itself cannot go on")]
     pub fn add_node(&mut self, options: NodeOptions) -> NodeId {
-        let id = NodeId(u32::try_from(self.places.len()).unwrap_or(u32::MAX));
+        let id = NodeId(u32::try_from(self.homes.len()).unwrap_or(u32::MAX));
         let address = options.address.unwrap_or_else(|| default_address(id));
         let addresses = Addresses { first: address, second: options.second };
         for address in addresses.all() {
@@ -41,37 +42,67 @@ impl<F: Fabric> World<F> {
             Some(key) => key.clone(),
             None => draw_key(&mut generator(self.seed, &[OF_KEY, u64::from(id.0)])),
         };
-        let waker = Waker::from(Arc::new(NodeWaker { node: id, woken: self.woken.clone() }));
+        let site = usize::try_from(self.fabric.site(address).unwrap_or(id.0)).unwrap_or(0);
+        self.homes.push(site % self.shards.len().max(1));
+        let waker = Waker::from(Arc::new(NodeWaker { node: id, woken: self.shard(id).woken.clone() }));
         for address in addresses.all() {
             self.hosts.put(address, id);
         }
-        let node = self.make_node(id, 0, &key, addresses, &options, &waker);
+        if self.tap.listens() {
+            let name = format!("node-{}", id.0);
+            addresses.all().for_each(|address| self.tap.name(address.ip(), &name));
+        }
+        let cpu = options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let node = self.make_node((id, 0), &key, addresses, &options, &waker, cpu.as_deref());
         let start = self.now + options.start_after;
-        self.places.push(Place { node, key, addresses, options, waker, up: false, life: 0, wakes: Vec::new() });
-        if start == self.now {
-            self.start(id);
+        let place = Place {
+            node,
+            key,
+            addresses,
+            skew: Skew::new(options.skew),
+            cpu,
+            options,
+            waker,
+            up: false,
+            life: 0,
+            wakes: Vec::new(),
+            caused: 0,
+            sent: 0,
+        };
+        let now = self.now;
+        let shard = self.shard_mut(id);
+        shard.settle(id, place);
+        if start == now {
+            shard.start(id);
         } else {
-            self.queue.push(start, id.0, Event::Start { node: id, life: 0 });
+            shard.cause(id, start, Event::Start { node: id, life: 0 });
         }
         id
     }
 
     fn make_node(
         &self,
-        id: NodeId,
-        life: u32,
+        (id, life): (NodeId, u32),
         key: &PrivateKey,
         addresses: Addresses,
         options: &NodeOptions,
         waker: &Waker,
+        cpu: Option<&Cpu>,
     ) -> Node {
         let seed = generator(self.seed, &[OF_NODE, u64::from(id.0), u64::from(life)]).random();
-        let clock = self.clock.clone();
-        let clock: Clock = Arc::new(move || Time::from_nanos(clock.load(Ordering::Relaxed)));
+        let clock = self.shard(id).clock.clone();
+        let skew = Skew::new(options.skew);
+        let clock: Clock = Arc::new(move || skew.node_time(Time::from_nanos(clock.load(Ordering::Relaxed))));
         let mut config = NodeConfig::new(key.clone(), seed);
-        config.unix_origin = self.unix_origin;
+        config.unix_origin = self.unix_origin.saturating_add(options.ahead).saturating_sub(options.behind);
         config.clock = Some(clock);
-        config.verifier = (self.verifier)();
+        let verifier = (self.verifier)();
+        config.verifier = match cpu {
+            Some(cpu) => cpu.meter.watch(verifier),
+            None => verifier,
+        };
+        config.signer = (self.signer)();
+        config.keys = self.keys.clone();
         config.limits = options.limits;
         config.hardening = options.hardening.clone();
         config.blocking = options.blocking.clone();
@@ -95,7 +126,7 @@ impl<F: Fabric> World<F> {
 
     /// All nodes, those that are down included.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<F> {
-        (0..u32::try_from(self.places.len()).unwrap_or(u32::MAX)).map(NodeId)
+        (0..u32::try_from(self.homes.len()).unwrap_or(u32::MAX)).map(NodeId)
     }
 
     /// A node. Of one that crashed, the empty one that takes its place when it starts again.
@@ -141,11 +172,24 @@ impl<F: Fabric> World<F> {
     pub fn crash(&mut self, id: NodeId) {
         let place = self.place(id);
         let life = place.life + 1;
-        let node = self.make_node(id, life, &place.key, place.addresses, &place.options, &place.waker);
+        let cpu = place.options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let (key, options) = (&place.key, &place.options);
+        let node = self.make_node((id, life), key, place.addresses, options, &place.waker, cpu.as_deref());
         let place = self.place_mut(id);
+        let waited = std::mem::replace(&mut place.cpu, cpu);
         place.life = life;
         place.up = false;
         place.node = node;
+        let Self { shards, homes, metrics, trace, tap, .. } = self;
+        let shard = homes.get(id.0 as usize).and_then(|home| shards.get_mut(*home));
+        if let (Some(shard), Some(waited)) = (shard, waited) {
+            shard.log.captures = tap.listens();
+            for arrival in waited.into_waiting() {
+                shard.lose(Loss::Down, &arrival);
+            }
+            shard.log.tell(trace, tap);
+            metrics.absorb(&mut shard.metrics);
+        }
         tracing::debug!(node = id.0, "crashed");
     }
 
@@ -157,24 +201,14 @@ impl<F: Fabric> World<F> {
         if self.place(id).up {
             self.crash(id);
         }
-        self.start(id);
-    }
-
-    pub(super) fn start(&mut self, id: NodeId) {
-        tracing::debug!(node = id.0, "starts");
-        let place = self.place_mut(id);
-        place.up = true;
-        let setup: Option<Setup> = place.options.setup.take();
-        if let Some(setup) = setup {
-            setup(&self.place(id).node);
-            self.place_mut(id).options.setup = Some(setup);
-        }
-        self.arm(id, Some(self.now));
+        self.shard_mut(id).start(id);
     }
 
     /// Lets a name stand for the address of a host; of several, all are told.
     pub fn host(&mut self, name: impl Into<String>, address: SocketAddr) {
-        self.hosts.name(name.into(), address.ip());
+        let name = name.into();
+        self.tap.name(address.ip(), &name);
+        self.hosts.name(name, address.ip());
     }
 
     /// The network.
@@ -189,13 +223,21 @@ impl<F: Fabric> World<F> {
     }
 
     #[allow(clippy::indexing_slicing, reason = "a NodeId of another world is a fault of the caller, as documented")]
-    pub(super) fn place(&self, id: NodeId) -> &Place {
-        &self.places[id.0 as usize]
+    fn shard(&self, id: NodeId) -> &Shard {
+        &self.shards[self.homes[id.0 as usize]]
     }
 
     #[allow(clippy::indexing_slicing, reason = "a NodeId of another world is a fault of the caller, as documented")]
-    pub(super) fn place_mut(&mut self, id: NodeId) -> &mut Place {
-        &mut self.places[id.0 as usize]
+    fn shard_mut(&mut self, id: NodeId) -> &mut Shard {
+        &mut self.shards[self.homes[id.0 as usize]]
+    }
+
+    fn place(&self, id: NodeId) -> &Place {
+        self.shard(id).place(id)
+    }
+
+    fn place_mut(&mut self, id: NodeId) -> &mut Place {
+        self.shard_mut(id).place_mut(id)
     }
 }
 

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
+pub(crate) mod track;
+
 use std::{net::SocketAddr, time::Duration};
 
 use ipv8_core::{

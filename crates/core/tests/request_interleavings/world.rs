@@ -1,6 +1,4 @@
-//! Requests and caches under any order of events: at most one end each, and what is promised about which; nothing is left
-//! in the end, and nobody waits forever.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+//! A node that asks, the peers that it asks, and what ought to become of everything that waits.
 
 use std::{
     collections::BTreeMap,
@@ -16,20 +14,19 @@ use std::{
 
 use ipv8_core::{
     Cache, Cancelled, Community, Context, DropReason, Handle, Node, NodeConfig, Peer, Promise, Promised, RequestError,
-    RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, Routes, Time,
+    RequestId, RequestLimit, RequestLimits, Routes, Time,
     crypto::{Curve, PrivateKey},
     promise,
     wire::{CommunityId, Message, community_id},
 };
-use proptest::prelude::*;
 use rand::{SeedableRng, rngs::StdRng};
+
+use crate::events::{Event, Options, PEERS};
 
 /// Requests that one peer may have to answer here.
 const PER_PEER: usize = 4;
 /// Requests that may wait in all here.
 const IN_ALL: usize = 7;
-/// Peers that are asked.
-const PEERS: usize = 3;
 
 #[derive(Message, Clone, Debug)]
 #[message(id = 1, reply = Answer)]
@@ -106,70 +103,6 @@ impl Asker {
     }
 }
 
-/// What happens next; numbers pick among what is there.
-#[derive(Clone, Debug)]
-enum Event {
-    /// A future asks, is polled, and waits.
-    Await(usize, Options),
-    /// A function is told.
-    Call(usize, Options),
-    /// A task of the node asks.
-    Task(usize, Options),
-    /// A cache is stored, with a future.
-    Store,
-    /// An answer to a question that was asked at some time, the last few most likely; a duplicate if it was answered.
-    Answer(usize),
-    /// The same from another peer.
-    AnswerOfAnother(usize),
-    /// The same with another identifier.
-    WrongIdentifier(usize, u16),
-    /// The same in the other kind of message.
-    WrongMessage(usize),
-    /// Time passes, with as many turns as are due: less than the minute in all for which ends are remembered.
-    Wait(u16),
-    /// Whoever waits goes away.
-    Drop(usize),
-    /// A peer is removed from the graph.
-    Remove(usize),
-    /// The community is unloaded and loaded again.
-    Reload,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Options {
-    timeout: u16,
-    times: u32,
-    factor: u32,
-}
-
-impl Options {
-    fn get(self) -> RequestOptions {
-        let timeout = Duration::from_millis(self.timeout.into());
-        RequestOptions::within(timeout).retry(Retry::times(self.times).backoff(self.factor))
-    }
-}
-
-fn options() -> impl Strategy<Value = Options> {
-    (0_u16..2_000, 0_u32..3, 0_u32..3).prop_map(|(timeout, times, factor)| Options { timeout, times, factor })
-}
-
-fn event() -> impl Strategy<Value = Event> {
-    prop_oneof![
-        4 => (0..PEERS, options()).prop_map(|(peer, options)| Event::Await(peer, options)),
-        4 => (0..PEERS, options()).prop_map(|(peer, options)| Event::Call(peer, options)),
-        3 => (0..PEERS, options()).prop_map(|(peer, options)| Event::Task(peer, options)),
-        3 => Just(Event::Store),
-        6 => (0_usize..6).prop_map(Event::Answer),
-        2 => (0_usize..6).prop_map(Event::AnswerOfAnother),
-        2 => (0_usize..6, 1_u16..).prop_map(|(which, other)| Event::WrongIdentifier(which, other)),
-        1 => (0_usize..6).prop_map(Event::WrongMessage),
-        4 => (0_u16..900).prop_map(Event::Wait),
-        2 => (0_usize..6).prop_map(Event::Drop),
-        1 => (0..PEERS).prop_map(Event::Remove),
-        1 => Just(Event::Reload),
-    ]
-}
-
 /// What the world knows of one thing that waits, beside what the node says.
 struct Asked {
     number: u32,
@@ -208,7 +141,7 @@ impl Wake for Woken {
     }
 }
 
-struct World {
+pub(crate) struct World {
     node: Node,
     handle: Handle<Asker>,
     now: Time,
@@ -239,7 +172,7 @@ fn own_key() -> PrivateKey {
 }
 
 impl World {
-    fn new(seed: u8) -> Self {
+    pub(crate) fn new(seed: u8) -> Self {
         let requests = RequestLimits { per_peer: PER_PEER, in_all: IN_ALL, caches: 5 };
         let node = Node::new(NodeConfig { requests, ..NodeConfig::new(own_key(), [seed; 32]) });
         let handle = node.load(Asker).unwrap();
@@ -403,7 +336,7 @@ impl World {
         self.look();
     }
 
-    fn step(&mut self, event: &Event) {
+    pub(crate) fn step(&mut self, event: &Event) {
         match *event {
             Event::Await(peer, options) => {
                 self.ask(peer, options, |world, number| {
@@ -504,7 +437,7 @@ impl World {
         self.turn();
     }
 
-    fn wait(&mut self, duration: Duration) {
+    pub(crate) fn wait(&mut self, duration: Duration) {
         let until = self.now + duration;
         while let Some(next) = self.node.next_deadline().filter(|next| *next <= until) {
             self.now = self.now.max(next);
@@ -516,8 +449,18 @@ impl World {
         self.expire();
     }
 
+    /// Nothing waits any more, and nothing is left of it.
+    pub(crate) fn check_that_nothing_is_left(&self) {
+        assert!(self.waiting().next().is_none());
+        let queues = self.node.report().queues;
+        assert_eq!([queues.requests, queues.caches, queues.timers, queues.tasks], [0; 4]);
+        assert_eq!(self.node.next_deadline(), None);
+        let hanging = self.all.iter().filter(|asked| matches!(asked.waiter, Waiter::Future(Some(_), _)));
+        assert_eq!(hanging.count(), 0);
+    }
+
     /// Requests and caches that wait are those that should; what ended did so once, in the way that it should.
-    fn check(&mut self) {
+    pub(crate) fn check(&mut self) {
         let queues = self.node.report().queues;
         let requests = self.waiting().filter(|asked| !asked.part).count();
         let caches = self.waiting().filter(|asked| asked.part).count();
@@ -553,26 +496,4 @@ impl World {
 /// Whether a request was not even sent.
 fn is_refused(asked: &Asked) -> bool {
     matches!(asked.expected, Some(Expected::Ends(End::Failed(RequestError::TooMany(_)))))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
-
-    #[test]
-    fn everything_ends_once_and_leaves_nothing(seed: u8, events in prop::collection::vec(event(), 1..60)) {
-        let mut world = World::new(seed);
-        for event in &events {
-            world.step(event);
-            world.check();
-        }
-        // Nobody waits for longer than the longest patience: 2 + 4 + 8 seconds.
-        world.wait(Duration::from_secs(15));
-        world.check();
-        prop_assert!(world.waiting().next().is_none());
-        let queues = world.node.report().queues;
-        prop_assert_eq!([queues.requests, queues.caches, queues.timers, queues.tasks], [0; 4]);
-        prop_assert_eq!(world.node.next_deadline(), None);
-        let hanging = world.all.iter().filter(|asked| matches!(asked.waiter, Waiter::Future(Some(_), _))).count();
-        prop_assert_eq!(hanging, 0);
-    }
 }
