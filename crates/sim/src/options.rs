@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Hardening, Limits, Node};
+use ipv8_core::{Blocking, Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Signer, Signing, Stamps, Verifier};
 use rand::RngExt;
 
@@ -173,6 +173,7 @@ pub struct NodeOptions {
     pub(crate) limits: Limits,
     pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
+    pub(crate) blocking: Blocking,
     pub(crate) cpu: Option<CpuModel>,
     pub(crate) skew: i32,
     pub(crate) ahead: Duration,
@@ -235,6 +236,14 @@ impl NodeOptions {
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = Some(tick);
+        self
+    }
+
+    /// How long work takes that is given to [`Handle::blocking`](ipv8_core::Handle::blocking), by the world's time; none by
+    /// default. It is done in the node's own turn, when that time has passed.
+    #[must_use]
+    pub fn blocking_takes(mut self, duration: Duration) -> Self {
+        self.blocking = Blocking::Inline(duration);
         self
     }
 
