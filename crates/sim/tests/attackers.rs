@@ -10,7 +10,7 @@ use ipv8_core::{Community, DropReason, Hardening, OverlayConfig, Stats, messages
 use ipv8_crypto::Curve;
 use ipv8_discovery::DiscoveryCommunity;
 use ipv8_sim::{
-    Attacker, AttackerOptions, Link, Loss, NodeId, NodeOptions, World,
+    Attacker, AttackerOptions, CpuModel, Link, Loss, NodeId, NodeOptions, World,
     attack::{Forged, Garbage, Heard, Liar, Lie, Replay, Scene, Useless, signed},
     nat::{Nat, Nats},
 };
@@ -250,14 +250,18 @@ fn targets_are_drawn_or_taken_in_turn_or_all_at_once_and_sources_too() {
 }
 
 #[test]
-fn a_world_with_attackers_repeats_and_its_nodes_are_who_they_were() {
-    let run = |attacks: bool| {
-        let mut world = World::builder(5).link(Link::default().loss(0.1)).build();
-        let nodes = [1, 2, 3].map(|number| node(&mut world, number));
+fn a_world_with_attackers_repeats_with_any_number_of_threads_and_its_nodes_are_who_they_were() {
+    let run = |threads: usize, attacks: bool| {
+        let mut world = World::builder(5).link(Link::default().loss(0.1).duplication(0.1)).threads(threads).build();
+        let nodes = [1, 2, 3].map(|number| {
+            let options = NodeOptions::default().address(public(number)).cpu(CpuModel::default().slower(20));
+            world.add_node(options.setup(|node| drop(node.load(Lamport::default()).unwrap())))
+        });
+        world.find::<Lamport>(nodes[0]).unwrap().with(|_, cx| cx.walk_to(public(2))).unwrap();
         if attacks {
             let options = AttackerOptions::new(300).targets((1..=3).map(public)).listen_to(nodes);
             world.add_attacker(Garbage::new(OURS), options.clone());
-            world.add_attacker(Forged::new(OURS, Curve::Curve25519, 9, 1).unwrap(), options.clone().made_up_sources());
+            world.add_attacker(Forged::new(OURS, Curve::High, 9, 1).unwrap(), options.clone().made_up_sources());
             world.add_attacker(Useless::introduction_requests(OURS), options.clone());
             world.add_attacker(Replay::default(), options);
         }
@@ -265,10 +269,14 @@ fn a_world_with_attackers_repeats_and_its_nodes_are_who_they_were() {
         let keys = nodes.map(|id| world.node(id).key().clone());
         (world.trace_hash(), world.metrics().clone(), keys)
     };
-    let attacked = run(true);
-    assert_eq!(attacked, run(true));
-    assert!(attacked.1.hostile.sent > 5_000);
-    assert_eq!(attacked.2, run(false).2);
+    let attacked = run(1, true);
+    for threads in [1, 2, 3, 5] {
+        assert_eq!(attacked, run(threads, true), "{threads}");
+    }
+    let metrics = attacked.1;
+    assert!(metrics.hostile.sent > 5_000 && metrics.hostile.overheard > 100, "{metrics:?}");
+    assert!(metrics.hostile.lost(Loss::Socket) > 0 && metrics.duplicated > 0, "{metrics:?}");
+    assert_eq!(attacked.2, run(1, false).2);
 }
 
 #[test]

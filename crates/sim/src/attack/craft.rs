@@ -6,7 +6,7 @@ use ipv8_wire::{CommunityId, Outgoing, PREFIX_LEN, Payload, Prefix, Reader, Writ
 /// A signed message of a community, as a node would send it; none if it cannot be written or signed.
 #[must_use]
 pub fn signed<M: Outgoing>(community: CommunityId, key: &PrivateKey, global_time: u64, message: &M) -> Option<Vec<u8>> {
-    let mut packet = head(community, M::ID, key.public(), M::GLOBAL_TIME.then_some(global_time));
+    let mut packet = head(community, M::ID, key.public().as_bytes(), M::GLOBAL_TIME.then_some(global_time));
     message.write_fields(&mut packet).ok()?;
     sign(key, packet.into_vec())
 }
@@ -19,7 +19,7 @@ pub(super) fn signed_bytes(
     global_time: Option<u64>,
     payload: &[u8],
 ) -> Option<Vec<u8>> {
-    let mut packet = head(community, id, key.public(), global_time);
+    let mut packet = head(community, id, key.public().as_bytes(), global_time);
     packet.put(payload);
     sign(key, packet.into_vec())
 }
@@ -31,11 +31,10 @@ fn sign(key: &PrivateKey, mut packet: Vec<u8>) -> Option<Vec<u8>> {
 }
 
 /// Everything up to the payload.
-pub(super) fn head(community: CommunityId, id: u8, key: &PublicKey, global_time: Option<u64>) -> Writer {
+pub(super) fn head(community: CommunityId, id: u8, key: &[u8], global_time: Option<u64>) -> Writer {
     let mut w = Writer::with_capacity(256);
     w.put(Prefix::new(community).as_bytes());
     w.u8(id);
-    let key = key.as_bytes();
     w.u16(u16::try_from(key.len()).unwrap_or(u16::MAX));
     w.put(key);
     if let Some(global_time) = global_time {

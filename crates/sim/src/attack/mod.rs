@@ -33,6 +33,7 @@
 mod craft;
 mod forged;
 mod garbage;
+mod keys;
 mod liar;
 mod options;
 mod replay;
