@@ -5,13 +5,14 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ipv8_crypto::{Job, Verifier};
+use ipv8_crypto::{Curve, Job, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
     community::OverlayId,
     defence::admission::{Budget, Payer, price},
     defence::hardening::Hardening,
+    defence::limits::Bucket,
     keys::{KeyCache, SenderKey},
     messages::DEPRECATED,
     network::Network,
@@ -80,6 +81,8 @@ pub(crate) struct Inbound {
     keys: KeyCache,
     /// Boxed: few nodes have one.
     budget: Option<Box<Budget>>,
+    /// What strangers have left for old curves, in microseconds; full until somebody uses one.
+    old_curves: Option<Bucket>,
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
@@ -87,7 +90,7 @@ pub(crate) struct Inbound {
 impl Inbound {
     pub(crate) fn new(verifier: Box<dyn Verifier>, keys: KeyCache, hardening: &Hardening) -> Self {
         let budget = hardening.admission.map(Budget::new).map(Box::new);
-        Self { keys, budget, verifier, verdicts: Vec::new() }
+        Self { keys, budget, old_curves: None, verifier, verdicts: Vec::new() }
     }
 
     /// Hosts and peers whose budget is remembered.
@@ -156,6 +159,10 @@ impl Inbound {
             if !gate.hardening.takes_curve_of(&sender.key) {
                 return Err(DropReason::Admission);
             }
+            if sender.key.curve() != Some(Curve::Curve25519) && !self.has_time_for_old_curve(source, &sender.key, gate)
+            {
+                return Err(DropReason::Admission);
+            }
             let signature_len = sender.key.signature_len();
             // The signature is cut off first, so that a packet without room for it is one of bad format.
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
@@ -171,6 +178,21 @@ impl Inbound {
         }
         accepted.payload = body.remaining();
         Ok(accepted)
+    }
+
+    /// Whether a signature of an older curve may be checked; if so, its price is taken. Those of peers, from where we know
+    /// them, always are.
+    fn has_time_for_old_curve(&mut self, source: SocketAddr, key: &PublicKey, gate: &Gate<'_>) -> bool {
+        let Some(rate) = gate.hardening.old_curves else { return true };
+        if gate.network.peer_at(source, key.as_bytes()).is_some() {
+            return true;
+        }
+        let bucket = self.old_curves.get_or_insert_with(|| Bucket::full(rate, gate.now));
+        let has_some = bucket.has_some(rate, gate.now);
+        if has_some {
+            bucket.take(price(key));
+        }
+        has_some
     }
 
     /// Takes a price in microseconds from whoever pays, where there are budgets.

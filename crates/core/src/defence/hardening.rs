@@ -36,6 +36,12 @@ pub struct Hardening {
     /// How much time is spent on checking signatures for one source; without limit if none is given. What is too much is
     /// dropped as [`DropReason::Admission`](crate::DropReason), before any cryptography.
     pub admission: Option<Admission>,
+    /// How much time, in microseconds, goes into checking signatures of the older curves for all who are no peers at their
+    /// address; without limit if none is given. They cost ten to a hundred times as much as those of curve25519 (330 to 3,900
+    /// µs on a machine of 2024, which is what a check is taken to cost here), so that a few hundred forged ones a second take
+    /// all the time of a node. What is too much is dropped as [`DropReason::Admission`](crate::DropReason). Those of peers,
+    /// and of curve25519, are checked all the same.
+    pub old_curves: Option<Rate>,
     /// The curves whose signatures are checked; all if none are given. Messages with keys of others are dropped as
     /// [`DropReason::Admission`](crate::DropReason). The public trackers sign with [`Curve::VeryLow`].
     pub curves: Option<Vec<Curve>>,
@@ -161,6 +167,7 @@ impl Hardening {
             challenge_moves: false,
             punctures: None,
             admission: None,
+            old_curves: None,
             curves: None,
             introducer_share: None,
             addresses_per_network: None,
@@ -184,6 +191,8 @@ impl Hardening {
                 strangers: Rate::new(500_000, 250_000),
                 per_peer: Rate::new(1_000_000, 200_000),
             }),
+            // What strangers have in all is less.
+            old_curves: None,
             curves: None,
             introducer_share: Some(8),
             addresses_per_network: Some(16),
@@ -215,6 +224,7 @@ impl Default for Hardening {
     /// Punctures: an overlay walks at most twice a second, so that twenty of its walkers behind one address, all
     /// introduced to us all the time, are within the 40 a second for a target. A node is asked for as many punctures as it
     /// walks, on average; the 200 a second for all of them are a hundred overlays, or a hub that a hundred walkers know.
+    /// Old curves: strangers have three quarters of a core, which is more than the reference gets done.
     /// Admission is off: a node that a few busy hosts write to may well spend all its time on their signatures, and a limit
     /// that lets them through protects from nobody.
     fn default() -> Self {
@@ -222,6 +232,7 @@ impl Default for Hardening {
             unsolicited: Unsolicited::Distrust,
             wan: WanEstimate::Asked,
             punctures: Some(PunctureLimits { per_target: Rate::new(200, 40), in_all: Rate::new(1_000, 200) }),
+            old_curves: Some(Rate::new(500_000, 750_000)),
             introducer_share: Some(8),
             ..Self::reference()
         }
