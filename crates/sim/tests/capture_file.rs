@@ -1,5 +1,5 @@
 //! What a trace file holds.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;
 
@@ -39,7 +39,7 @@ impl Write for File {
 fn read(bytes: &[u8]) -> (Reader<&[u8]>, Vec<Recorded>) {
     let mut reader = Reader::new(bytes).unwrap();
     let mut packets = Vec::new();
-    while let Some(entry) = reader.next().unwrap() {
+    while let Some(entry) = reader.next().transpose().unwrap() {
         match entry {
             Entry::Udp(packet) => packets.push(packet),
             Entry::Other(reason) => panic!("{reason}"),

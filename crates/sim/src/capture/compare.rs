@@ -139,7 +139,7 @@ impl<R: Read> Against<R> {
     /// The next packet of the recording, `None` where it ends.
     fn next(&mut self) -> Result<Option<Recorded>, ReadError> {
         loop {
-            match self.recorded.next() {
+            match self.recorded.next().transpose() {
                 Ok(Some(Entry::Udp(packet))) => return Ok(Some(packet)),
                 // Somebody else added it.
                 Ok(Some(Entry::Other(_))) => {}

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use etherparse::{EtherType, NetSlice, PacketBuilder, SlicedPacket, TransportSlice};
+use etherparse::{EtherType, NetSlice, PacketBuilder, SlicedPacket, TransportSlice, err::packet::SliceError};
 
 /// Most bytes of a datagram that fit behind an IPv4 and a UDP header.
 pub(super) const MAX_PAYLOAD: usize = 65_507;
@@ -79,6 +79,15 @@ pub(super) fn write(from: SocketAddr, to: SocketAddr, payload: &[u8], out: &mut 
     let _ = ip.udp(from.port(), to.port()).write(out, payload);
 }
 
+type Sliced<'a> = Result<SlicedPacket<'a>, SliceError>;
+
+/// A packet behind a header of so many bytes, in which the protocol's number has its place.
+fn of_protocol(packet: &[u8], place: usize, header: usize) -> Result<Sliced<'_>, &'static str> {
+    let (header, rest) = packet.split_at_checked(header).ok_or("cut short")?;
+    let number = header.get(place..).and_then(<[u8]>::first_chunk).ok_or("cut short")?;
+    Ok(SlicedPacket::from_ether_type(EtherType(u16::from_be_bytes(*number)), rest))
+}
+
 /// Finds the UDP datagram in a packet.
 ///
 /// # Errors
@@ -88,12 +97,10 @@ pub(super) fn read(link: Link, packet: &[u8]) -> Result<Datagram<'_>, &'static s
         Link::Ethernet => SlicedPacket::from_ethernet(packet),
         Link::Raw => SlicedPacket::from_ip(packet),
         Link::Null => SlicedPacket::from_ip(packet.get(4..).ok_or("cut short")?),
-        Link::CookedV1 => SlicedPacket::from_linux_sll(packet),
-        Link::CookedV2 => {
-            // Protocol, reserved, interface, kind of hardware, kind of packet, address: 20 bytes.
-            let kind = packet.first_chunk::<2>().ok_or("cut short")?;
-            SlicedPacket::from_ether_type(EtherType(u16::from_be_bytes(*kind)), packet.get(20..).ok_or("cut short")?)
-        }
+        // Kind of packet, kind of hardware, address, protocol: 16 bytes. (etherparse takes few kinds of hardware.)
+        Link::CookedV1 => of_protocol(packet, 14, 16)?,
+        // Protocol, reserved, interface, kind of hardware, kind of packet, address: 20 bytes.
+        Link::CookedV2 => of_protocol(packet, 0, 20)?,
     };
     let sliced = sliced.map_err(|_| "no whole IP packet")?;
     let (from, to) = match &sliced.net {

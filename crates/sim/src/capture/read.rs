@@ -36,13 +36,15 @@ pub enum ReadError {
     #[error("neither pcapng nor pcap: give a file of ipv8 simulate --trace, tcpdump -w or Wireshark")]
     NotACapture,
     /// It ends in the middle of a block, as a file does whose writer was killed.
-    #[error("the capture ends in the middle of a block after {packets} packets: it was cut, or is still being written")]
+    #[error(
+        "the capture ends in the middle of a block, its writer was stopped or still writes (packets before: {packets})"
+    )]
     CutShort {
         /// How many packets there were before.
         packets: u64,
     },
     /// It holds what cannot be.
-    #[error("the capture is broken after {packets} packets: {reason}")]
+    #[error("the capture is broken: {reason} (packets before: {packets})")]
     Broken {
         /// How many packets there were before.
         packets: u64,
@@ -104,13 +106,14 @@ pub fn is_capture(start: &[u8]) -> bool {
 }
 
 /// Reads the packets of a pcapng or pcap file, of this crate, tcpdump or Wireshark, one after the other in bounded
-/// memory. Link types: Ethernet, raw IP, Linux cooked (both versions), BSD loopback; packets of others are
+/// memory: an iterator. Link types: Ethernet, raw IP, Linux cooked (both versions), BSD loopback; packets of others are
 /// [`Entry::Other`], as are fragments.
 pub struct Reader<R: Read> {
     input: BufReader<R>,
     form: Form,
     origin: Option<Origin>,
     complete: bool,
+    over: bool,
     packets: u64,
     block: Vec<u8>,
 }
@@ -141,6 +144,7 @@ impl<R: Read> Reader<R> {
             form: Form::PcapNg { big: false, interfaces: Vec::new() },
             origin: None,
             complete: false,
+            over: false,
             packets: 0,
             block: Vec::new(),
         };
@@ -171,17 +175,11 @@ impl<R: Read> Reader<R> {
         self.complete
     }
 
-    /// The next packet; `None` at the end.
-    ///
-    /// # Errors
-    /// If the rest cannot be read. Nothing more can be read then.
-    pub fn next(&mut self) -> Result<Option<Entry>, ReadError> {
-        let entry = match self.form {
-            Form::Pcap { .. } => self.next_of_pcap()?,
-            Form::PcapNg { .. } => self.next_of_pcapng()?,
-        };
-        self.packets += u64::from(entry.is_some());
-        Ok(entry)
+    fn next_entry(&mut self) -> Result<Option<Entry>, ReadError> {
+        match self.form {
+            Form::Pcap { .. } => self.next_of_pcap(),
+            Form::PcapNg { .. } => self.next_of_pcapng(),
+        }
     }
 
     fn pcap_header(&mut self, little: u32) -> Result<(), ReadError> {
@@ -334,6 +332,21 @@ impl<R: Read> Reader<R> {
 
     const fn broken(&self, reason: &'static str) -> ReadError {
         ReadError::Broken { packets: self.packets, reason }
+    }
+}
+
+/// The packets; nothing more comes after an error.
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let entry = self.next_entry().transpose();
+        self.over = !matches!(entry, Some(Ok(_)));
+        self.packets += u64::from(!self.over);
+        entry
     }
 }
 
