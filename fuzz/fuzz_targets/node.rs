@@ -14,8 +14,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use ipv8_core::{
-    Community as _, Handle, Interfaces, Limits, MAX_DATAGRAM, MaxPeers, Network, Node, NodeConfig,
-    OverlayConfig, Schedule, Target, TaskRef, Time, Transmit,
+    Community as _, Handle, Interfaces, Limits, MAX_DATAGRAM, MaxPeers, Network, Node, NodeConfig, OverlayConfig,
+    Schedule, Target, TaskRef, Time, Transmit,
 };
 use ipv8_crypto::Memoised;
 use ipv8_discovery::{DISCOVERY_COMMUNITY, DiscoveryCommunity, RandomWalk, TrackerBootstrapper};
@@ -235,20 +235,29 @@ impl Run {
             let name = format!("task {number}");
             let peer = cx.random_peer();
             match (operation % 8, peer) {
-                (0, _) => tasks.push(cx.spawn(async move { handle.sleep(wait).await })),
-                (1 | 2, Some(peer)) => tasks.push(cx.spawn(async move {
-                    let asked = handle.request_within(wait, &peer, Question { value: 3, identifier: 0 }).await;
-                    assert!(asked.is_err() || handle.is_loaded());
-                })),
-                (3, Some(peer)) => tasks.push(cx.spawn(async move {
-                    // The request is dropped while it waits.
-                    let request = handle.request(&peer, Question { value: 4, identifier: 0 });
-                    let _ = handle.timeout(wait, request).await;
-                })),
-                (4, _) => tasks.extend(cx.spawn_named(name, operation >= 128, async move {
-                    handle.sleep(wait).await;
-                    let _ = handle.with(|_, cx| cx.new_introduction());
-                })),
+                (0, _) => tasks.push(cx.spawn(async move { handle.sleep(wait).await }).into()),
+                (1 | 2, Some(peer)) => tasks.push(
+                    cx.spawn(async move {
+                        let asked = handle.request_within(wait, &peer, Question { value: 3, identifier: 0 }).await;
+                        assert!(asked.is_err() || handle.is_loaded());
+                    })
+                    .into(),
+                ),
+                (3, Some(peer)) => tasks.push(
+                    cx.spawn(async move {
+                        // The request is dropped while it waits.
+                        let request = handle.request(&peer, Question { value: 4, identifier: 0 });
+                        let _ = handle.timeout(wait, request).await;
+                    })
+                    .into(),
+                ),
+                (4, _) => {
+                    let task = cx.spawn_named(name, operation >= 128, async move {
+                        handle.sleep(wait).await;
+                        let _ = handle.with(|_, cx| cx.new_introduction());
+                    });
+                    tasks.extend(task.map(TaskRef::from));
+                }
                 (5, _) => {
                     let mut schedule = Schedule::every(wait.max(Duration::from_secs(1))).named(name);
                     if operation >= 128 {

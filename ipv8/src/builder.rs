@@ -8,8 +8,8 @@ use std::{
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, Target, settings::SettingsError,
-    strategy::DEFAULT_TICK,
+    Community, DEFAULT_UNLOAD_LIMIT, Hardening, LoadError, MaxPeers, NodeConfig, OverlayConfig, RequestLimits, Target,
+    settings::SettingsError, strategy::DEFAULT_TICK,
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
 use ipv8_discovery::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
@@ -120,6 +120,8 @@ pub struct Builder {
     tick: Duration,
     max_peers: MaxPeers,
     hardening: Hardening,
+    unload_limit: Duration,
+    requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
     overlays: Vec<Planned>,
 }
@@ -135,6 +137,8 @@ pub fn builder() -> Builder {
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
+        unload_limit: DEFAULT_UNLOAD_LIMIT,
+        requests: RequestLimits::default(),
         peer_file: None,
         overlays: Vec::new(),
     }
@@ -218,9 +222,22 @@ impl Builder {
         self
     }
 
+    /// How many requests and caches may wait at once: [`RequestLimits::default`] unless this is called.
+    pub fn request_limits(mut self, limits: RequestLimits) -> Self {
+        self.requests = limits;
+        self
+    }
+
     /// Trusts what it is told as much as this says: [`Hardening::default`] unless this is called.
     pub fn hardening(mut self, hardening: Hardening) -> Self {
         self.hardening = hardening;
+        self
+    }
+
+    /// How long the last tasks of communities ([`Context::at_unload`](ipv8_core::Context::at_unload)) may take when the node
+    /// stops; five seconds unless said otherwise.
+    pub fn unload_limit(mut self, limit: Duration) -> Self {
+        self.unload_limit = limit;
         self
     }
 
@@ -306,9 +323,9 @@ impl Builder {
         if listen.is_empty() {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
-        let (tick, hardening) = (self.tick, self.hardening);
-        let endpoint =
-            Endpoint::bind_with(&listen, |seed| NodeConfig { tick, hardening, ..NodeConfig::new(key, seed) })?;
+        let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
+        let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
+        let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
         if let Some((file, _)) = &self.peer_file {
             file.load(endpoint.node())?;

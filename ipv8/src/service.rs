@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use ipv8_core::{Community, Handle, Node, Stats};
 use ipv8_crypto::{Mid, PublicKey};
-use ipv8_net::Running;
+use ipv8_net::{Running, StopReport};
 use tokio::task::JoinHandle;
 
 use crate::peer_file::PeerFile;
@@ -83,19 +83,35 @@ impl Service {
         self.running.node()
     }
 
-    /// Saves the peers, unloads all communities, sends their last words and closes the sockets; takes a second at most.
-    pub async fn stop(self) {
+    /// Saves the peers, unloads all communities, lets their last tasks ([`Context::at_unload`](ipv8_core::Context::at_unload))
+    /// run, sends their last words and closes the sockets. Takes as long as the last tasks, at most
+    /// [`Builder::unload_limit`](crate::Builder::unload_limit), and a second; the report names what did not end by then.
+    pub async fn stop(self) -> StopReport {
         let Self { running, peers } = self;
-        if let Some(peers) = peers {
-            let (file, node) = (peers.file.clone(), running.node().clone());
-            let saved = tokio::task::spawn_blocking(move || file.save(&node));
-            match tokio::time::timeout(LAST_SAVE, saved).await {
-                Ok(Ok(Ok(()))) => {}
-                Ok(Ok(Err(error))) => tracing::warn!(%error, "the peers were not saved"),
-                Ok(Err(error)) => tracing::warn!(%error, "the peers were not saved"),
-                Err(_) => tracing::warn!("stopped before the peers were saved: the disk is slow"),
-            }
+        save(&running, peers).await;
+        running.stop().await
+    }
+
+    /// The same with a limit of the caller's for the last tasks.
+    ///
+    /// It returns in time even if something in the node blocks, see [`Running::stop_within`].
+    pub async fn stop_within(self, limit: Duration) -> StopReport {
+        let Self { running, peers } = self;
+        save(&running, peers).await;
+        running.stop_within(limit).await
+    }
+}
+
+/// Saves the peers one last time.
+async fn save(running: &Running, peers: Option<Peers>) {
+    if let Some(peers) = peers {
+        let (file, node) = (peers.file.clone(), running.node().clone());
+        let saved = tokio::task::spawn_blocking(move || file.save(&node));
+        match tokio::time::timeout(LAST_SAVE, saved).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "the peers were not saved"),
+            Ok(Err(error)) => tracing::warn!(%error, "the peers were not saved"),
+            Err(_) => tracing::warn!("stopped before the peers were saved: the disk is slow"),
         }
-        running.stop().await;
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(options: &RunOptions, verbose: u8) -> Result<(), Failure> {
         let service = config.into_builder().start().await.map_err(Failure::failed)?;
         let result = watch(&service, &mut signals, json).await;
         let statistics = Statistics::of(&service);
-        runtime::goodbye(service.stop()).await;
+        runtime::goodbye(service.stop_within(runtime::LAST_TASKS)).await;
         result.and_then(|()| statistics.print(json))
     })
 }

@@ -21,8 +21,11 @@ pub(crate) fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Re
     result
 }
 
-/// Waits for a goodbye, but not for long.
-pub(crate) async fn goodbye(goodbye: impl Future<Output = ()>) {
+/// How long the last tasks of communities may take; what is left of [`GOODBYE`] is for their datagrams.
+pub(crate) const LAST_TASKS: Duration = Duration::from_millis(700);
+
+/// Waits for a goodbye, but not for long. The log tells what did not end.
+pub(crate) async fn goodbye<T>(goodbye: impl Future<Output = T>) {
     if tokio::time::timeout(GOODBYE, goodbye).await.is_err() {
         tracing::warn!("stopped before everything was sent");
     }

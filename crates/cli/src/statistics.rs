@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use ipv8::Service;
-use ipv8_core::stats::{DropReason, MessageStats, OverlayStats, Stats, StatsReport};
+use ipv8_core::stats::{DropReason, MessageStats, OverlayStats, Stats, StatsReport, TaskStats};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -61,6 +61,18 @@ struct Overlay {
     name: &'static str,
     peers: usize,
     messages: Vec<Message>,
+    tasks: Vec<Task>,
+}
+
+/// What the tasks of one name did.
+#[derive(Serialize)]
+struct Task {
+    name: String,
+    live: usize,
+    runs: u64,
+    skipped: u64,
+    panics: u64,
+    longest_seconds: f64,
 }
 
 /// `num_up` and the like are the reference's names.
@@ -108,7 +120,15 @@ impl Overlay {
             name: overlay.name,
             peers: overlay.peers,
             messages: overlay.messages.iter().map(Message::of).collect(),
+            tasks: overlay.tasks.iter().map(Task::of).collect(),
         }
+    }
+}
+
+impl Task {
+    fn of(task: &TaskStats) -> Self {
+        let TaskStats { live, runs, skipped, panics, longest, .. } = *task;
+        Self { name: task.name.to_string(), live, runs, skipped, panics, longest_seconds: longest.as_secs_f64() }
     }
 }
 

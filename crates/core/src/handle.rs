@@ -4,19 +4,16 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::{Pin, pin},
-    sync::{Arc, Weak},
+    sync::Weak,
     task::{Context as TaskContext, Poll},
     time::Duration,
 };
 
-use ipv8_wire::{Identified, Message, Outgoing, Request};
-
 use crate::{
     community::{Community, OverlayId},
     context::Context,
+    join::Task,
     node::Shared,
-    peer::Peer,
-    request::{DEFAULT_TIMEOUT, Pending, RequestError, RequestKey, Slot},
     time::Time,
     timers::{Timer, TimerKey},
 };
@@ -36,8 +33,8 @@ pub enum HandleError {
 ///
 /// It does not keep the node alive. Nothing is held across an `.await`: [`Handle::with`] takes a synchronous closure.
 pub struct Handle<C> {
-    shared: Weak<Shared>,
-    overlay: OverlayId,
+    pub(crate) shared: Weak<Shared>,
+    pub(crate) overlay: OverlayId,
     community: PhantomData<fn() -> C>,
 }
 
@@ -56,6 +53,11 @@ impl<C> std::fmt::Debug for Handle<C> {
 impl<C: Community> Handle<C> {
     pub(crate) const fn new(shared: Weak<Shared>, overlay: OverlayId) -> Self {
         Self { shared, overlay, community: PhantomData }
+    }
+
+    /// The node.
+    pub(crate) const fn shared(&self) -> &Weak<Shared> {
+        &self.shared
     }
 
     /// The overlay's id in its node.
@@ -94,6 +96,17 @@ impl<C: Community> Handle<C> {
         self.shared.upgrade().is_some_and(|shared| shared.with(|state| state.is_loaded(self.overlay)).unwrap_or(true))
     }
 
+    /// Runs a future as a task of the community, from outside of its handlers: see [`Context::spawn`].
+    ///
+    /// # Errors
+    /// As [`Handle::with`]. While the community is being unloaded the task is refused, which its result tells.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<Task<T>, HandleError> {
+        self.with(|_, cx| cx.spawn(future))
+    }
+
     /// Waits for a time, measured from the first poll. Under the simulator this is virtual time.
     #[must_use = "a future does nothing unless it is awaited"]
     pub fn sleep(&self, duration: Duration) -> Sleep {
@@ -112,81 +125,6 @@ impl<C: Community> Handle<C> {
             Poll::Pending => Pin::new(&mut sleep).poll(cx).map(|()| Err(Elapsed)),
         })
         .await
-    }
-
-    /// Sends a question to a peer and waits for its answer, at most ten seconds.
-    ///
-    /// The question's identifier is drawn at random and set here. An answer counts once, and only if it carries the
-    /// identifier and was signed by the peer that was asked. Dropping the future gives the identifier free. The answer's
-    /// type must be registered with [`Routes::reply`](crate::Routes::reply).
-    ///
-    /// # Errors
-    /// If no answer came in time, the question could not be sent, too many requests wait, or the community was unloaded.
-    pub async fn request<Q>(&self, peer: &Peer, question: Q) -> Result<Q::Reply, RequestError>
-    where
-        Q: Request + Outgoing,
-        Q::Reply: Message + Identified + Send + 'static,
-    {
-        self.request_within(DEFAULT_TIMEOUT, peer, question).await
-    }
-
-    /// [`Handle::request`] with a time limit of the caller's.
-    ///
-    /// # Errors
-    /// As [`Handle::request`].
-    pub async fn request_within<Q>(
-        &self,
-        timeout: Duration,
-        peer: &Peer,
-        mut question: Q,
-    ) -> Result<Q::Reply, RequestError>
-    where
-        Q: Request + Outgoing,
-        Q::Reply: Message + Identified + Send + 'static,
-    {
-        let reply = <Q::Reply as Message>::ID;
-        let slot = Arc::new(Slot::default());
-        let asked = self.with(|_, cx| {
-            if cx.overlay.routes.get(reply).is_none() {
-                return Err(RequestError::NotRegistered(reply, <Q::Reply as Message>::NAME));
-            }
-            let largest = Q::IDENTIFIER_MAX.min(<Q::Reply as Identified>::IDENTIFIER_MAX);
-            let key = cx.state.requests.draw(cx.overlay.id, reply, largest, &mut cx.state.rng)?;
-            question.set_identifier(key.identifier);
-            cx.try_send(peer, question)?;
-            let timer = cx.state.timers.set(cx.state.now + timeout, Timer::RequestTimeout(key));
-            cx.state.requests.insert(key, Pending { peer: peer.mid(), slot: slot.clone(), timer, timeout });
-            Ok(key)
-        });
-        let key = match asked {
-            Ok(key) => key?,
-            Err(HandleError::Unloaded) => return Err(RequestError::Unloaded),
-            Err(HandleError::Reentrant) => return Err(RequestError::Reentrant),
-        };
-        let _free_on_drop = Outstanding { shared: self.shared.clone(), key, slot: slot.clone() };
-        let answer = std::future::poll_fn(|cx| slot.poll(cx.waker())).await?;
-        // Routes::reply puts the answer's own type there.
-        answer.downcast().map(|answer| *answer).map_err(|_| RequestError::Unloaded)
-    }
-}
-
-/// Gives a request's identifier free when its caller goes away.
-struct Outstanding {
-    shared: Weak<Shared>,
-    key: RequestKey,
-    slot: Arc<Slot>,
-}
-
-impl Drop for Outstanding {
-    fn drop(&mut self) {
-        if let Some(shared) = self.shared.upgrade() {
-            shared.with(|state| {
-                // Answered already, the identifier may be another request's by now.
-                if let Some(pending) = state.requests.take_own(&self.key, &self.slot) {
-                    state.timers.cancel(pending.timer);
-                }
-            });
-        }
     }
 }
 
@@ -238,7 +176,7 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let (Some(timer), Some(shared)) = (self.timer, self.shared.upgrade()) {
-            shared.with(|state| state.timers.cancel(timer));
+            shared.with_or_later(move |state| state.timers.cancel(timer));
         }
     }
 }

@@ -38,8 +38,8 @@ pub(crate) fn base_routes<C: Community>(r: &mut Routes<C>) {
             on_puncture_request(cx, m.lan_walker_address, m.wan_walker_address, m.identifier, true);
         })
         // A puncture has done its work by arriving; a peer that we know is from now on where it came from, or asked.
-        .base::<Puncture, _>(|_, cx, from, _| drop(cx.identify(from)))
-        .base::<NewPuncture, _>(|_, cx, from, _| drop(cx.identify(from)));
+        .base_move::<Puncture>()
+        .base_move::<NewPuncture>();
 }
 
 fn on_request<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Received<'_>, request: Introduction) {

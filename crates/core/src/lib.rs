@@ -8,16 +8,19 @@
 //! | module | holds |
 //! |---|---|
 //! | [`community`], [`routes`], [`context`] | what users write: communities, handlers, what a handler can do |
-//! | [`handle`] | the async view: tasks, sleeps, requests |
+//! | [`handle`] | the async view: tasks and sleeps |
+//! | [`schedule`], [`blocking`], `unload` | tasks: when they run, what takes long, how they end |
+//! | [`request`] | requests that wait for their answer, states that wait for more |
 //! | [`node`] | the turn, and the driver's side |
 //! | [`network`] | the graph of peers and addresses |
 //! | [`messages`], `intro` | introductions and punctures |
 //! | [`strategy`], [`bootstrap`], [`beacon`] | how peers are looked for |
 //! | [`hardening`], `defence` | what is believed, and what is done for strangers |
 //! | [`catalog`], [`settings`] | both by name, from a configuration |
-//! | [`stats`] | what is counted, for each overlay and message |
+//! | [`stats`], [`observe`] | what is counted, for each overlay and message; what becomes of each datagram |
 
 pub mod beacon;
+pub mod blocking;
 pub mod bootstrap;
 pub mod catalog;
 pub mod community;
@@ -26,6 +29,7 @@ pub mod handle;
 pub mod messages;
 pub mod network;
 pub mod node;
+pub mod observe;
 pub mod request;
 #[macro_use]
 pub mod routes;
@@ -36,38 +40,51 @@ pub mod strategy;
 
 mod addresses;
 mod defence;
+mod driver_waker;
 mod inbound;
 mod intro;
+mod join;
 mod keys;
 mod outbox;
 mod peer;
+mod scheduled;
 mod state;
 mod tasks;
 mod time;
 mod timers;
+mod unload;
+mod watch;
 
 pub use ipv8_crypto as crypto;
 pub use ipv8_wire as wire;
 
 pub use self::{
     addresses::Interfaces,
+    blocking::{Blocking, BlockingError, BlockingJob},
     bootstrap::{Bootstrapper, Resolve},
     catalog::{BootstrapperCatalog, MakeError, StrategyCatalog},
     community::{Community, MaxPeers, OverlayConfig, OverlayId},
     context::{Context, Received},
     defence::hardening::{self, DefenceTables, Hardening},
     handle::{Elapsed, Handle, HandleError, Sleep},
+    join::{JoinError, Task},
     keys::KeyCache,
     network::{Limits, Network, PeerRecord, PeersError},
     node::{Clock, LoadError, Node, NodeConfig},
+    observe::{Observation, Observer},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,
-    request::RequestError,
+    request::{
+        Cache, CacheError, CacheNumber, Cancelled, Passthrough, PassthroughGuard, Promise, Promised, RequestError,
+        RequestId, RequestLimit, RequestLimits, RequestOptions, Retry, promise,
+    },
     routes::{Outcome, RouteError, Routes, SenderOf},
-    schedule::{Schedule, TaskError, TaskRef},
+    schedule::{Schedule, TaskError, TaskInfo, TaskRef},
     settings::{Settings, SettingsError, Value},
     stats::{DriverCounters, DriverStats, DropReason, Stats, StatsReport},
     strategy::{Strategy, StrategyInfo, Target},
     tasks::TaskId,
     time::Time,
+    unload::{DEFAULT_UNLOAD_LIMIT, LastTask, UnloadReport, Unloading},
+    watch::Busy,
 };

@@ -11,27 +11,32 @@ use std::cell::RefCell;
 
 use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Signer, Signing, Verifier};
 use ipv8_wire::CommunityId;
-use parking_lot::ReentrantMutex;
+use parking_lot::{Mutex, ReentrantMutex};
 use rand::{SeedableRng, rngs::StdRng};
 
 use crate::{
     addresses::Interfaces,
+    blocking::{Blocking, DEFAULT_MOST_BLOCKING, Places},
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
     context::Context,
     defence::hardening::{DefenceTables, Hardening},
+    driver_waker::DriverWaker,
     handle::{Handle, HandleError},
     inbound::Inbound,
     intro,
     keys::KeyCache,
     network::{Limits, Network, PeersError},
     outbox::Transmit,
+    request::{RequestLimits, Requests},
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
     stats::{self, DriverCounters, Stats, StatsReport, Traffic},
     strategy::{DEFAULT_TICK, Walkers},
-    tasks::{DriverWaker, POLLS_PER_TURN, Tasks},
+    tasks::{POLLS_PER_TURN, Tasks},
     time::Time,
+    unload::{DEFAULT_UNLOAD_LIMIT, Unloading},
+    watch::{Activity, Busy},
 };
 
 /// LANs to which is broadcast.
@@ -65,8 +70,16 @@ pub struct NodeConfig {
     pub limits: Limits,
     /// How much the node trusts what it is told.
     pub hardening: Hardening,
+    /// How many requests and caches may wait.
+    pub requests: RequestLimits,
     /// The time in which every strategy takes one step.
     pub tick: Duration,
+    /// How long the last tasks of a community may take when it is unloaded ([`Context::at_unload`]).
+    pub unload_limit: Duration,
+    /// Where work that takes long is done ([`Handle::blocking`]).
+    pub blocking: Blocking,
+    /// How much of it at once, at least one.
+    pub most_blocking: usize,
 }
 
 impl NodeConfig {
@@ -83,7 +96,11 @@ impl NodeConfig {
             keys: KeyCache::default(),
             limits: Limits::default(),
             hardening: Hardening::default(),
+            requests: RequestLimits::default(),
             tick: DEFAULT_TICK,
+            unload_limit: DEFAULT_UNLOAD_LIMIT,
+            blocking: Blocking::default(),
+            most_blocking: DEFAULT_MOST_BLOCKING,
         }
     }
 }
@@ -120,7 +137,14 @@ pub(crate) struct Shared {
     pub(crate) driver: Arc<DriverWaker>,
     clock: Option<Clock>,
     counters: DriverCounters,
+    activity: Arc<Activity>,
+    pub(crate) blocking: Arc<Places>,
+    unload_limit: Duration,
+    /// What destructors that ran while the state was in use have left to do.
+    later: Mutex<Vec<Later>>,
 }
+
+type Later = Box<dyn FnOnce(&mut State) + Send>;
 
 impl Shared {
     /// Runs something with the state; `None` if this thread has it already.
@@ -128,6 +152,26 @@ impl Shared {
         let guard = self.state.lock();
         let mut state = guard.try_borrow_mut().ok()?;
         Some(run(&mut state))
+    }
+
+    /// Runs something with the state, in the next turn if somebody has the state: for destructors, which run anywhere and
+    /// never wait.
+    pub(crate) fn with_or_later(&self, run: impl FnOnce(&mut State) + Send + 'static) {
+        let guard = self.state.try_lock();
+        match guard.as_ref().and_then(|state| state.try_borrow_mut().ok()) {
+            Some(mut state) => run(&mut state),
+            None => {
+                self.later.lock().push(Box::new(run));
+                self.driver.wake();
+            }
+        }
+    }
+
+    /// Does what was left for later.
+    fn catch_up(&self) {
+        for run in std::mem::take(&mut *self.later.lock()) {
+            self.with(run);
+        }
     }
 
     /// The same from outside a turn: brings the time up to date, and tells the driver that there may be something to do.
@@ -165,7 +209,8 @@ impl Node {
     #[must_use]
     pub fn new(config: NodeConfig) -> Self {
         let driver = Arc::new(DriverWaker::default());
-        let tasks = Arc::new(Tasks::new(driver.clone()));
+        let activity = Activity::new(config.clock.clone());
+        let tasks = Arc::new(Tasks::new(driver.clone(), activity.clone()));
         let shared = Arc::new_cyclic(|shared: &Weak<Shared>| Shared {
             state: ReentrantMutex::new(RefCell::new(State::new(Parts {
                 rng: StdRng::from_seed(config.seed),
@@ -174,8 +219,10 @@ impl Node {
                 inbound: Inbound::new(config.verifier, config.keys, &config.hardening),
                 hardening: config.hardening,
                 signer: config.signer,
+                requests: Requests::new(config.requests),
                 walkers: Walkers::new(config.tick),
                 tasks: tasks.clone(),
+                activity: activity.clone(),
                 shared: shared.clone(),
                 clock: config.clock.clone(),
             }))),
@@ -183,6 +230,10 @@ impl Node {
             driver,
             clock: config.clock,
             counters: DriverCounters::default(),
+            activity,
+            blocking: Places::new(config.blocking, config.most_blocking),
+            unload_limit: config.unload_limit,
+            later: Mutex::default(),
         });
         Self { shared, key: config.key }
     }
@@ -229,7 +280,13 @@ impl Node {
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
                     asked: crate::defence::asked::Asked::default(),
+                    caches: None,
+                    passthrough: None,
+                    over: false,
                     traffic: Traffic::default(),
+                    ended: stats::TaskTable::default(),
+                    at_unload: Vec::new(),
+                    closing: None,
                 });
                 if any_prefix {
                     state.catch_all.push(overlay);
@@ -238,8 +295,8 @@ impl Node {
                     cx.network_mut().blacklist_mid(own_mid);
                     cx.overlay.bootstrappers = bootstrappers;
                     cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.started(cx));
-                    for (schedule, function) in scheduled {
-                        if let Err(error) = cx.schedule_erased(schedule, function) {
+                    for scheduled in scheduled {
+                        if let Err(error) = cx.schedule_erased(scheduled) {
                             tracing::error!(community = cx.name(), %error, "a task of Community::routes was left out");
                         }
                     }
@@ -287,29 +344,57 @@ impl Node {
 
     /// Unloads a community while others go on: its tasks end, its requests fail, its messages are dropped as unknown.
     ///
+    /// If it has [last tasks](Context::at_unload), they run in the turns that follow, for [`NodeConfig::unload_limit`] at
+    /// most, and it is unloaded after them; otherwise it is gone when this returns. [`Node::unload_within`] tells how it
+    /// went.
+    ///
     /// # Errors
     /// If it is not loaded, or a handler is running on this thread.
     pub fn unload<C: Community>(&self, handle: &Handle<C>) -> Result<(), HandleError> {
-        self.unload_id(handle.overlay_id())
+        self.unload_within(handle, self.shared.unload_limit).map(drop)
     }
 
-    /// Unloads all communities. The driver should go on until their last words are sent.
+    /// The same with a time limit of the caller's: zero drops the last tasks at once. What is returned can be awaited, and
+    /// says which of them did not end in time. A community that is being unloaded already gets the earlier of both limits.
+    ///
+    /// # Errors
+    /// As [`Node::unload`].
+    pub fn unload_within<C: Community>(&self, handle: &Handle<C>, limit: Duration) -> Result<Unloading, HandleError> {
+        let mut unloading = Unloading::default();
+        self.unload_id(handle.overlay_id(), limit, &mut unloading)?;
+        Ok(unloading)
+    }
+
+    /// Unloads all communities, side by side. The driver should go on until they are gone and their last words are sent.
     pub fn unload_all(&self) {
+        drop(self.unload_all_within(self.shared.unload_limit));
+    }
+
+    /// The same with a time limit of the caller's, and a report.
+    pub fn unload_all_within(&self, limit: Duration) -> Unloading {
+        let mut unloading = Unloading::default();
         for overlay in self.shared.with(|state| state.overlays()).into_iter().flatten() {
             // It may have been unloaded by another one's last words.
-            let _ = self.unload_id(overlay);
+            let _ = self.unload_id(overlay, limit, &mut unloading);
         }
+        unloading
     }
 
-    fn unload_id(&self, overlay: OverlayId) -> Result<(), HandleError> {
-        match self.shared.with_now(|state| state.remove_overlay(overlay)) {
+    fn unload_id(&self, overlay: OverlayId, limit: Duration, unloading: &mut Unloading) -> Result<(), HandleError> {
+        let told = unloading.add();
+        let outcome = match self.shared.with_now(|state| state.unload(overlay, limit, told)) {
             None => Err(HandleError::Reentrant),
             Some(false) => Err(HandleError::Unloaded),
             Some(true) => {
                 self.shared.tasks.bury();
+                self.shared.catch_up();
                 Ok(())
             }
+        };
+        if outcome.is_err() {
+            unloading.forget();
         }
+        outcome
     }
 
     /// The public key of communities that bring none of their own.
@@ -358,22 +443,29 @@ impl Node {
     }
 
     fn turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
+        self.shared.activity.turn_begins(now);
         self.shared.driver.turn(|| self.run_turn(now, batch));
+        self.shared.activity.turn_ends();
     }
 
     fn run_turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
         let shared = &*self.shared;
-        shared.with(|state| {
+        let begun = shared.with(|state| {
             state.now = state.now.max(now);
             state.stats.turns += 1;
             if !batch.is_empty() {
                 state.receive(batch);
             }
         });
+        if begun.is_none() {
+            // Inside a handler, where nothing can be done.
+            return shared.driver.wake();
+        }
         let mut ended = Vec::new();
         let mut budget = POLLS_PER_TURN;
         shared.driver.take();
         for _ in 0..ROUNDS_PER_TURN {
+            shared.catch_up();
             shared.with(State::run_timers);
             if shared.tasks.has_work() {
                 shared.tasks.run(&mut budget, &mut ended);
@@ -395,7 +487,7 @@ impl Node {
             state.has_due() || state.has_events()
         });
         // What did not fit into this turn needs another one.
-        if left.unwrap_or(false) || shared.tasks.has_work() {
+        if left.unwrap_or(false) || shared.tasks.has_work() || !shared.later.lock().is_empty() {
             shared.driver.wake();
         }
     }
@@ -474,6 +566,10 @@ impl Node {
 
     // --- looking in --------------------------------------------------------------------------------------------
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// What the node counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -497,6 +593,15 @@ impl Node {
     #[must_use]
     pub fn defence_tables(&self) -> DefenceTables {
         self.shared.with(|state| state.defence_tables()).unwrap_or_default()
+    }
+
+    /// What the node is doing right now, without waiting for it; `None` between its turns.
+    ///
+    /// For whoever watches it from another thread: something that has lasted for a second blocks, and holds up everything
+    /// else in the node. The driver on tokio looks by itself, and warns.
+    #[must_use]
+    pub fn busy(&self) -> Option<Busy> {
+        self.shared.activity.busy()
     }
 
     /// Tasks and requests that are under way.

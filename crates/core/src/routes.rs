@@ -1,15 +1,25 @@
 //! Which handler gets which message: typed at registration, erased for dispatch.
 
-use std::{any::Any, fmt, marker::PhantomData, net::SocketAddr, time::Duration};
+use std::{
+    any::{Any, TypeId},
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    net::SocketAddr,
+    time::Duration,
+};
 
 use ipv8_wire::{Auth, Identified, Message, Payload, ReadError, Signed, Unsigned};
 
 use crate::{
     community::{Community, short_type_name},
     context::{Context, Received},
+    handle::Handle,
     messages::{BASE, DEPRECATED},
     peer::Peer,
-    schedule::{CallbackFn, Schedule},
+    request::Cache,
+    schedule::{Body, CallbackFn, Schedule},
+    tasks::{BoxFuture, TaskName},
 };
 
 /// Who a handler is told that a message comes from: the compiler picks it by how the message is authenticated.
@@ -20,6 +30,10 @@ pub trait AuthSender: Auth {
     /// Looks the sender up, now that its message could be read: from here on its address counts.
     #[doc(hidden)]
     fn sender(cx: &mut Context<'_>, received: &Received<'_>) -> Option<Self::Sender>;
+
+    /// The sender, if it is known who it is.
+    #[doc(hidden)]
+    fn peer(sender: &Self::Sender) -> Option<&Peer>;
 }
 
 impl AuthSender for Signed {
@@ -28,6 +42,10 @@ impl AuthSender for Signed {
     fn sender(cx: &mut Context<'_>, received: &Received<'_>) -> Option<Peer> {
         cx.identify(received)
     }
+
+    fn peer(sender: &Peer) -> Option<&Peer> {
+        Some(sender)
+    }
 }
 
 impl AuthSender for Unsigned {
@@ -35,6 +53,10 @@ impl AuthSender for Unsigned {
 
     fn sender(_: &mut Context<'_>, received: &Received<'_>) -> Option<SocketAddr> {
         Some(received.source())
+    }
+
+    fn peer(_: &SocketAddr) -> Option<&Peer> {
+        None
     }
 }
 
@@ -68,6 +90,11 @@ pub(crate) struct Route {
     pub(crate) dispatch: Dispatch,
     /// Whether the payload can be read at all; to tell a bad format from a bad signature.
     pub(crate) check: fn(&[u8]) -> Result<(), ReadError>,
+    /// It tells nothing but where its sender is: from one that we do not know, or from where we know it to be, its
+    /// signature makes no difference.
+    pub(crate) only_moves: bool,
+    /// The type of the message, if it is an answer that goes to who waits for it.
+    pub(crate) answer: Option<TypeId>,
 }
 
 /// How much of a message is taken off before its handler sees it.
@@ -112,7 +139,7 @@ pub enum RouteError {
 /// Collects the handlers of a community.
 pub struct Routes<C> {
     pub(crate) table: RouteTable,
-    pub(crate) scheduled: Vec<(Schedule, CallbackFn)>,
+    pub(crate) scheduled: Vec<Scheduled>,
     errors: Vec<RouteError>,
     community: PhantomData<fn(C)>,
 }
@@ -196,6 +223,8 @@ impl<C: Community> Routes<C> {
                     Ok(())
                 }),
                 check: |_| Ok(()),
+                only_moves: false,
+                answer: None,
             },
         )
     }
@@ -206,10 +235,39 @@ impl<C: Community> Routes<C> {
     where
         M: Message<Auth = Signed> + Identified + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a> + Send + 'static,
     {
-        self.add::<M>(Box::new(|_, cx, received| {
-            let answer = <M as Payload<'_>>::decode(received.payload())?;
-            if let Some(peer) = cx.identify(received) {
-                cx.complete_request(M::ID, answer.identifier(), &peer.mid(), Box::new(answer));
+        self.add_answer::<M>(
+            Some(TypeId::of::<M>()),
+            Box::new(|community, cx, received| {
+                let answer = <M as Payload<'_>>::decode(received.payload())?;
+                if let Some(peer) = cx.identify(received) {
+                    cx.answered(community, M::ID, answer.identifier(), &peer.mid(), Box::new(answer));
+                }
+                Ok(())
+            }),
+        )
+    }
+
+    /// As [`Routes::on`], for a message whose identifier is the number of a [`Cache`]: the cache is taken out, and the method
+    /// gets it as its last argument, whose type says which (the reference's `retrieve_cache`).
+    ///
+    /// A message without its cache does not reach the method. It is dropped and counted: as
+    /// [`DropReason::Late`](crate::DropReason) if the cache was taken out or timed out within the last minute, as `WrongPeer`
+    /// if [`Cache::accepts`] refused the sender, else as `Unsolicited`.
+    pub fn retrieve<M, K, R, F>(&mut self, handler: F) -> &mut Self
+    where
+        M: Message + Identified + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
+        M::Auth: AuthSender,
+        K: Cache<Community = C>,
+        R: Outcome,
+        F: Fn(&mut C, &mut Context<'_>, &SenderOf<M>, M, K) -> R + Send + Sync + 'static,
+    {
+        self.add::<M>(Box::new(move |community, cx, received| {
+            let message = <M as Payload<'_>>::decode(received.payload())?;
+            if let (Some(community), Some(from)) = (community.downcast_mut(), M::Auth::sender(cx, received)) {
+                match cx.retrieve_cache(message.identifier(), M::Auth::peer(&from)) {
+                    Ok(cache) => handler(community, cx, &from, message, cache).report(<M as Message>::NAME),
+                    Err(reason) => cx.count_drop(reason),
+                }
             }
             Ok(())
         }))
@@ -230,7 +288,19 @@ impl<C: Community> Routes<C> {
         R: Outcome,
         F: FnMut(&mut C, &mut Context<'_>) -> R + Send + 'static,
     {
-        self.scheduled.push((schedule, erase_callback(function)));
+        let name = TaskName::of::<F>(schedule.name.clone());
+        self.scheduled.push(Scheduled { schedule, name, body: Body::Function(erase_callback(function)) });
+        self
+    }
+
+    /// Runs what a function makes as the schedule says; ends with the community. See [`Context::schedule_async`].
+    pub fn schedule_async<Fut, F>(&mut self, schedule: Schedule, make: F) -> &mut Self
+    where
+        Fut: Future<Output = ()> + Send + 'static,
+        F: FnMut(Handle<C>) -> Fut + Send + 'static,
+    {
+        let name = TaskName::of::<Fut>(schedule.name.clone());
+        self.scheduled.push(Scheduled { schedule, name, body: erase_async(make) });
         self
     }
 
@@ -249,10 +319,27 @@ impl<C: Community> Routes<C> {
         }))
     }
 
+    /// As [`Routes::base`], for a signed message that tells nothing but where its sender is.
+    pub(crate) fn base_move<M>(&mut self) -> &mut Self
+    where
+        M: Message + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
+    {
+        self.base::<M, _>(|_, cx, from, _| drop(cx.identify(from)));
+        if let Some(route) = self.table.get_mut(M::ID) {
+            route.only_moves = true;
+        }
+        self
+    }
+
     fn add<M: Message>(&mut self, dispatch: Dispatch) -> &mut Self {
+        self.add_answer::<M>(None, dispatch)
+    }
+
+    fn add_answer<M: Message>(&mut self, answer: Option<TypeId>, dispatch: Dispatch) -> &mut Self {
         let kind = Kind::Message { signed: M::Auth::SIGNED, global_time: M::GLOBAL_TIME };
         let check = |payload: &[u8]| M::Of::decode(payload).map(drop);
-        self.insert(M::ID, Route { name: <M as Message>::NAME, kind, dispatch, check })
+        let route = Route { name: <M as Message>::NAME, kind, dispatch, check, only_moves: false, answer };
+        self.insert(M::ID, route)
     }
 
     fn insert(&mut self, id: u8, route: Route) -> &mut Self {
@@ -268,12 +355,32 @@ impl<C: Community> Routes<C> {
         self
     }
 
-    pub(crate) fn finish(self) -> Result<(RouteTable, Vec<(Schedule, CallbackFn)>), RouteError> {
+    pub(crate) fn finish(self) -> Result<(RouteTable, Vec<Scheduled>), RouteError> {
         match self.errors.into_iter().next() {
             Some(error) => Err(error),
             None => Ok((self.table, self.scheduled)),
         }
     }
+}
+
+/// What is to run in a community.
+pub(crate) struct Scheduled {
+    pub(crate) schedule: Schedule,
+    pub(crate) name: TaskName,
+    pub(crate) body: Body,
+}
+
+/// Forgets the types of a function that makes futures.
+pub(crate) fn erase_async<C, Fut, F>(mut make: F) -> Body
+where
+    C: Community,
+    Fut: Future<Output = ()> + Send + 'static,
+    F: FnMut(Handle<C>) -> Fut + Send + 'static,
+{
+    Body::Future(Box::new(move |cx| {
+        let future: BoxFuture = Box::pin(make(cx.handle()?));
+        Some(future)
+    }))
 }
 
 /// Forgets the type of a community's scheduled method.
@@ -308,6 +415,10 @@ const NONE: u8 = u8::MAX;
 impl RouteTable {
     pub(crate) fn get(&self, id: u8) -> Option<&Route> {
         self.routes.get(usize::from(*self.index.get(usize::from(id))?))
+    }
+
+    fn get_mut(&mut self, id: u8) -> Option<&mut Route> {
+        self.routes.get_mut(usize::from(*self.index.get(usize::from(id))?))
     }
 
     fn remove(&mut self, id: u8) {

@@ -26,15 +26,18 @@ use crate::{
     inbound::{Accepted, Gate, Inbound},
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
+    observe::{Observation, Observer},
     outbox::Outbox,
-    request::{RequestError, Requests},
+    request::{Caches, Passthrough, Requests},
     routes::RouteTable,
-    schedule::{Callback, CallbackId, TaskKind, TaskRef},
-    stats::{self, DropReason, MessageStats, Queues, Stats, StatsReport, Traffic},
+    schedule::{Callback, CallbackId, TaskRef},
+    stats::{self, DropReason, MessageStats, Queues, Stats, StatsReport, TaskStats, TaskTable, Traffic},
     strategy::{Step, Walkers},
-    tasks::{Ended, Tasks, panic_text},
+    tasks::{Tasks, drop_quietly, panic_text},
     time::Time,
     timers::{Timer, Timers},
+    unload::{Closing, Registered},
+    watch::{Activity, What},
 };
 
 /// Names that may wait to be resolved; a bootstrapper asks for a handful.
@@ -66,14 +69,25 @@ pub(crate) struct OverlayState {
     pub(crate) request_extra: Vec<u8>,
     pub(crate) response_extra: Vec<u8>,
     pub(crate) asked: Asked,
+    /// What handlers store for a while; most overlays store nothing.
+    pub(crate) caches: Option<Box<Caches>>,
+    /// Timeouts that a test overrides.
+    pub(crate) passthrough: Option<Box<Passthrough>>,
+    /// It goes: no requests and caches are taken any more.
+    pub(crate) over: bool,
     pub(crate) traffic: Traffic,
+    /// What the tasks did that ended.
+    pub(crate) ended: TaskTable,
+    pub(crate) at_unload: Vec<Registered>,
+    /// It is on its way out.
+    pub(crate) closing: Option<Box<Closing>>,
 }
 
 /// A place for an overlay; places are used again, with another generation.
 #[derive(Default)]
-struct Place {
+pub(crate) struct Place {
     generation: u32,
-    overlay: Option<Box<OverlayState>>,
+    pub(crate) overlay: Option<Box<OverlayState>>,
 }
 
 /// The state of a node.
@@ -91,12 +105,14 @@ pub(crate) struct State {
     pub(crate) walkers: Walkers,
     pub(crate) requests: Requests,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) stats: Stats,
     /// What the overlays counted that are no more.
     unloaded: MessageStats,
     /// The driver's clock, to measure with; the time of the node is that of its turn.
     clock: Option<Clock>,
     pub(crate) shared: Weak<Shared>,
+    pub(crate) observer: Option<Observer>,
     /// The Lamport time of each key (`protocol.md` section 1).
     pub(crate) clocks: HashMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
@@ -119,8 +135,10 @@ pub(crate) struct Parts {
     pub(crate) inbound: Inbound,
     pub(crate) hardening: Hardening,
     pub(crate) signer: Box<dyn Signer>,
+    pub(crate) requests: Requests,
     pub(crate) walkers: Walkers,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) activity: Arc<Activity>,
     pub(crate) shared: Weak<Shared>,
     pub(crate) clock: Option<Clock>,
 }
@@ -139,12 +157,14 @@ impl State {
             outbox: Outbox::default(),
             timers: Timers::default(),
             walkers: parts.walkers,
-            requests: Requests::default(),
+            requests: parts.requests,
             tasks: parts.tasks,
+            activity: parts.activity,
             stats: Stats::default(),
             unloaded: MessageStats::default(),
             clock: parts.clock,
             shared: parts.shared,
+            observer: None,
             clocks: HashMap::new(),
             directory: BTreeMap::new(),
             catch_all: Vec::new(),
@@ -190,6 +210,7 @@ impl State {
         let generation = self.places.get(index).map_or(0, |place| place.generation);
         let id = OverlayId { index: u32::try_from(index).unwrap_or(u32::MAX), generation };
         let mut overlay = make(id);
+        self.activity.loaded(id, overlay.name);
         self.by_prefix.insert(*overlay.prefix.as_bytes(), id);
         self.directory.insert(id, (overlay.community_id, overlay.key.clone()));
         self.network.blacklist_mid(overlay.key.mid());
@@ -203,15 +224,13 @@ impl State {
         id
     }
 
-    /// Takes an overlay out with everything that is its.
-    pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> bool {
-        self.enter(id, None, |community, cx| community.stopping(cx));
-        let Some(overlay) = self.place(id).and_then(|place| {
+    /// Takes an overlay out with everything that is its, for the caller to drop without the lock.
+    pub(crate) fn remove_overlay(&mut self, id: OverlayId) -> Option<Box<OverlayState>> {
+        self.end_requests(id);
+        let mut overlay = self.place(id).and_then(|place| {
             place.generation = place.generation.wrapping_add(1);
             place.overlay.take()
-        }) else {
-            return false;
-        };
+        })?;
         self.unloaded += &overlay.traffic.total();
         self.by_prefix.remove(overlay.prefix.as_bytes());
         self.directory.remove(&id);
@@ -219,16 +238,8 @@ impl State {
             self.network.stop_serving(overlay.community_id);
         }
         self.catch_all.retain(|other| *other != id);
-        self.walkers.remove_overlay(id);
-        for timer in overlay.callbacks.values().filter_map(|callback| callback.timer) {
-            self.timers.cancel(timer);
-        }
-        self.tasks.cancel_overlay(id);
-        for pending in self.requests.take_overlay(id) {
-            self.timers.cancel(pending.timer);
-            pending.slot.fill(Err(RequestError::Unloaded));
-        }
-        true
+        overlay.cancel_all(&mut self.timers, &self.tasks);
+        Some(overlay)
     }
 
     pub(crate) fn overlays(&self) -> impl Iterator<Item = OverlayId> + use<> {
@@ -246,7 +257,11 @@ impl State {
         overlays.filter_map(|overlay| Some((overlay.community_id, overlay.own_network.as_mut()?)))
     }
 
-    fn place(&mut self, id: OverlayId) -> Option<&mut Place> {
+    pub(crate) fn overlay_mut(&mut self, id: OverlayId) -> Option<&mut OverlayState> {
+        self.place(id)?.overlay.as_deref_mut()
+    }
+
+    pub(crate) fn place(&mut self, id: OverlayId) -> Option<&mut Place> {
         let index = usize::try_from(id.index).ok()?;
         self.places.get_mut(index).filter(|place| place.generation == id.generation)
     }
@@ -262,6 +277,7 @@ impl State {
         match self.try_enter(id, received, run)? {
             Ok(result) => Some(result),
             Err(panic) => {
+                self.observe_panic(id, received, panic_text(&*panic));
                 self.count_panic(id, received.map(Received::message_id));
                 tracing::error!(
                     community = self.name_of(id),
@@ -269,6 +285,7 @@ impl State {
                     panic = panic_text(&*panic),
                     "a handler panicked; the node goes on"
                 );
+                drop_quietly(panic);
                 None
             }
         }
@@ -283,8 +300,14 @@ impl State {
     ) -> Option<std::thread::Result<R>> {
         let mut overlay = self.place(id)?.overlay.take()?;
         let outcome = overlay.community.take().map(|mut community| {
+            if let Some(received) = received {
+                self.activity.message_begins(id, received.message_id());
+            }
             let mut cx = Context { state: self, overlay: &mut overlay, received };
             let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| run(community.as_mut(), &mut cx)));
+            if received.is_some() {
+                cx.state.activity.message_ends();
+            }
             overlay.community = Some(community);
             outcome
         });
@@ -320,6 +343,9 @@ impl State {
                 let Some(id) = owner.or_else(|| self.overlay_of(service)) else {
                     continue;
                 };
+                if !added {
+                    self.peer_gone(id, &peer);
+                }
                 self.enter(id, None, |community, cx| {
                     // An overlay with a network of its own hears of that one only.
                     if cx.community_id() != service || (owner.is_none() && cx.overlay.own_network.is_some()) {
@@ -356,7 +382,9 @@ impl State {
             self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
             match self.accept(*source, datagram) {
                 Ok(packet) => accepted.push(packet),
-                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {}
+                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {
+                    self.observe(&Observation::Delivered { source: *source, datagram, message: "beacon" });
+                }
                 Err(reason) => self.drop_datagram(*source, datagram, reason),
             }
         }
@@ -410,7 +438,8 @@ impl State {
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
         let Some(overlay) = self.place(packet.overlay).and_then(|place| place.overlay.as_mut()) else {
-            return;
+            // Unloaded by the handler of an earlier packet of its batch.
+            return self.drop_datagram(packet.source, packet.datagram, DropReason::Prefix);
         };
         let routes = overlay.routes.clone();
         let Some(route) = routes.get(packet.id) else {
@@ -438,6 +467,8 @@ impl State {
                 if let Some(traffic) = self.traffic(packet.overlay) {
                     traffic.delivered(packet.id);
                 }
+                let Accepted { source, datagram, .. } = *packet;
+                self.observe(&Observation::Delivered { source, datagram, message: route.name });
             }
         }
     }
@@ -451,6 +482,19 @@ impl State {
             traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
         }
         tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
+        self.observe(&Observation::Dropped { source, datagram, reason });
+    }
+
+    /// Tells the observer, if there is one.
+    pub(crate) fn observe(&mut self, observation: &Observation<'_>) {
+        if let Some(observer) = &mut self.observer {
+            observer(observation);
+        }
+    }
+
+    fn observe_panic(&mut self, id: OverlayId, received: Option<&Received<'_>>, text: &str) {
+        let community = self.name_of(id).unwrap_or_default();
+        self.observe(&Observation::Panicked { community, message: received.map(Received::message_id), text });
     }
 
     // --- counting ----------------------------------------------------------------------------------------------
@@ -467,14 +511,23 @@ impl State {
         }
     }
 
+    /// What the tasks of an overlay did, those that live included.
+    fn task_stats(&self, overlay: &OverlayState) -> Vec<TaskStats> {
+        let functions = overlay.callbacks.values().map(|callback| (callback.name.clone(), callback.usage));
+        let futures = self.tasks.of(overlay.id).into_iter().filter(|task| task.origin.is_none());
+        overlay.ended.with_live(functions.chain(futures.map(|task| (task.name, task.usage))))
+    }
+
     /// All numbers of this moment.
     pub(crate) fn report(&self, parts: stats::Parts) -> StatsReport {
         let overlays = self.places.iter().filter_map(|place| place.overlay.as_ref());
         let overlays = overlays.map(|overlay| {
             let OverlayState { id, community_id, name, traffic, routes, .. } = &**overlay;
             let peers = overlay.own_network.as_ref().unwrap_or(&self.network).count_serving(*community_id);
-            stats::overlay_stats(*id, *community_id, name, peers, traffic, routes)
+            let tasks = self.task_stats(overlay);
+            stats::overlay_stats(*id, *community_id, name, peers, traffic, routes, tasks)
         });
+        let caches = self.places.iter().filter_map(|place| place.overlay.as_ref()?.caches.as_ref());
         let (outbox, outbox_peak) = self.outbox.depth();
         StatsReport {
             at: self.now,
@@ -488,6 +541,8 @@ impl State {
                 resolves: self.resolves.len(),
                 tasks: parts.tasks,
                 requests: self.requests.len(),
+                caches: caches.map(|caches| caches.len()).sum(),
+                timers: self.timers.len(),
             },
             driver: parts.driver,
         }
@@ -503,58 +558,11 @@ impl State {
                 Some(Timer::Wake(waker)) => waker.wake(),
                 Some(Timer::Callback(overlay, id)) => self.run_callback(overlay, id),
                 Some(Timer::Walk) => self.walk(),
-                Some(Timer::RequestTimeout(key)) => {
-                    if let Some(pending) = self.requests.take(&key) {
-                        self.stats.timeouts += 1;
-                        pending.slot.fill(Err(RequestError::TimedOut(pending.timeout)));
-                    }
-                }
+                Some(Timer::UnloadLimit(overlay)) => self.finish_unload(overlay),
+                Some(Timer::RequestTimeout(key)) => self.request_timed_out(key),
+                Some(Timer::CacheTimeout(overlay, key)) => self.cache_timed_out(overlay, key),
             }
             self.run_hooks();
-        }
-    }
-
-    fn run_callback(&mut self, overlay: OverlayId, id: CallbackId) {
-        let now = self.now;
-        let function = self.place(overlay).and_then(|place| place.overlay.as_mut()).and_then(|overlay| {
-            let callback = overlay.callbacks.get_mut(&id)?;
-            callback.timer = None;
-            callback.function.take()
-        });
-        let Some(mut function) = function else { return };
-        self.enter(overlay, None, |community, cx| function(community.as_any_mut(), cx));
-        let Some(state) = self.place(overlay).and_then(|place| place.overlay.as_mut()) else {
-            return;
-        };
-        // Gone if it cancelled itself.
-        let Some(callback) = state.callbacks.get_mut(&id) else {
-            return;
-        };
-        match callback.period {
-            None => {
-                let name = callback.name.clone();
-                state.callbacks.remove(&id);
-                if let Some(name) = name
-                    && state.names.get(&name) == Some(&TaskRef(TaskKind::Callback(id)))
-                {
-                    state.names.remove(&name);
-                }
-            }
-            Some(period) => {
-                callback.function = Some(function);
-                // On the beat that was set; beats that were missed are skipped.
-                let next = callback.due + period;
-                callback.due = if next > now { next } else { now + period };
-                let due = callback.due;
-                let timer = self.timers.set(due, Timer::Callback(overlay, id));
-                if let Some(callback) = self
-                    .place(overlay)
-                    .and_then(|place| place.overlay.as_mut())
-                    .and_then(|overlay| overlay.callbacks.get_mut(&id))
-                {
-                    callback.timer = Some(timer);
-                }
-            }
         }
     }
 
@@ -586,7 +594,9 @@ impl State {
         let mut cx = Context { state: self, overlay: &mut overlay, received: None };
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
             if step.is_due(cx.peer_count()) {
+                let began = cx.state.activity.begins(cx.overlay.name, What::Strategy(step.name()));
                 step.strategy.step(&mut cx);
+                cx.state.activity.ends(began);
             }
         }));
         if outcome.is_err() {
@@ -600,25 +610,11 @@ impl State {
             self.stats.panics += 1;
             let (strategy, panic) = (step.name(), panic_text(&*panic));
             tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
+            self.observe(&Observation::Panicked { community, message: None, text: panic });
         }
     }
 
     // --- tasks, names to resolve --------------------------------------------------------------------------------
-
-    /// Frees the names of tasks that ended.
-    pub(crate) fn tasks_ended(&mut self, ended: &[Ended]) {
-        for Ended { overlay, id, name, panicked } in ended {
-            if *panicked {
-                self.count_panic(*overlay, None);
-            }
-            if let Some(name) = name
-                && let Some(overlay) = self.place(*overlay).and_then(|place| place.overlay.as_mut())
-                && overlay.names.get(name) == Some(&TaskRef(TaskKind::Future(*id)))
-            {
-                overlay.names.remove(name);
-            }
-        }
-    }
 
     pub(crate) fn ask_to_resolve(&mut self, resolve: Resolve) {
         if self.resolves.len() < MOST_RESOLVES && !self.resolves.contains(&resolve) {

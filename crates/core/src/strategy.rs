@@ -128,8 +128,9 @@ impl Walkers {
         self.entries.push(Entry { id, overlay, info, strategy: Some(strategy) });
     }
 
-    pub(crate) fn remove_overlay(&mut self, overlay: OverlayId) {
-        drop(self.take_out(|entry| entry.overlay == overlay));
+    /// Takes the strategies of an overlay out, for the caller to drop.
+    pub(crate) fn remove_overlay(&mut self, overlay: OverlayId) -> Vec<Box<dyn Strategy>> {
+        self.take_out(|entry| entry.overlay == overlay).into_iter().filter_map(|entry| entry.strategy).collect()
     }
 
     /// Removes the strategies of this name from an overlay, and returns how many there were. One that takes its step

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, task::Waker};
 
-use crate::{community::OverlayId, request::RequestKey, schedule::CallbackId, time::Time};
+use crate::{
+    community::OverlayId,
+    request::{CacheKey, RequestKey},
+    schedule::CallbackId,
+    time::Time,
+};
 
 /// Names a timer. Keys order timers: by time, then by the order in which they were set, so that a run is repeatable.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -18,10 +23,14 @@ pub(crate) enum Timer {
     Wake(Waker),
     /// A scheduled function of a community runs.
     Callback(OverlayId, CallbackId),
-    /// An unanswered request ends.
+    /// An unanswered request is asked again, or ends.
     RequestTimeout(RequestKey),
+    /// The time of a cache is over.
+    CacheTimeout(OverlayId, CacheKey),
     /// The next strategy takes its step.
     Walk,
+    /// The last tasks of a community had time enough.
+    UnloadLimit(OverlayId),
 }
 
 /// All timers of a node.
@@ -43,6 +52,11 @@ impl Timers {
         self.queue.remove(&key);
     }
 
+    /// Takes all timers of a kind, in the order in which they would be due.
+    pub(crate) fn take_all(&mut self, kind: impl Fn(&Timer) -> bool) -> Vec<Timer> {
+        self.queue.extract_if(.., |_, timer| kind(timer)).map(|(_, timer)| timer).collect()
+    }
+
     /// Replaces the waker of a sleeping task; false if the timer has fired.
     pub(crate) fn set_waker(&mut self, key: TimerKey, waker: &Waker) -> bool {
         match self.queue.get_mut(&key) {
@@ -52,6 +66,10 @@ impl Timers {
             }
             _ => false,
         }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     pub(crate) fn next(&self) -> Option<Time> {

@@ -119,6 +119,52 @@ fn a_finished_request_does_not_end_a_later_one_with_its_identifier() {
 }
 
 #[test]
+fn a_request_that_is_dropped_inside_a_handler_is_given_up_when_the_handler_is_done() {
+    let (node, handle) = node();
+    let (peer, _) = other();
+    let mut request = Box::pin(handle.request(&peer, Question { number: 9 }));
+    assert!(request.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending());
+    assert_eq!(node.pending(), (0, 1));
+    handle.with(|_, _| drop(request)).unwrap();
+    node.poll(Time::ZERO);
+    assert_eq!((node.pending(), node.report().queues.timers), ((0, 0), 0));
+}
+
+#[test]
+fn a_request_inside_a_handler_is_refused() {
+    let (_node, handle) = node();
+    let (peer, _) = other();
+    let mut request = pin!(handle.request(&peer, Question { number: 9 }));
+    let mut cx = TaskContext::from_waker(Waker::noop());
+    let polled = handle.with(|_, _| request.as_mut().poll(&mut cx)).unwrap();
+    assert!(matches!(polled, Poll::Ready(Err(RequestError::Reentrant))));
+}
+
+#[test]
+fn a_request_whose_answer_is_not_registered_is_refused() {
+    /// Takes the answers itself, so that no request would ever get one.
+    struct Deaf;
+
+    impl Community for Deaf {
+        const ID: CommunityId = community_id!("00112233445566778899aabbccddeeff00112233");
+
+        fn routes(r: &mut Routes<Self>) {
+            r.on(|_: &mut Self, _: &mut ipv8_core::Context<'_>, _: &Peer, _: Answer| {});
+        }
+    }
+
+    let (node, _) = node();
+    let deaf = node.load(Deaf).unwrap();
+    let (peer, _) = other();
+    let mut request = pin!(deaf.request(&peer, Question { number: 9 }));
+    let polled = request.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+    let Poll::Ready(Err(error)) = polled else { panic!("refused at once") };
+    assert_eq!(error, RequestError::NotRegistered(2, "Answer"));
+    assert!(error.to_string().contains("r.reply::<Answer>()"), "{error}");
+    assert_eq!(node.pending(), (0, 0));
+}
+
+#[test]
 fn whoever_waits_learns_that_the_node_is_gone() {
     let (node, handle) = node();
     let (peer, _) = other();

@@ -324,7 +324,7 @@ fn queues_are_told_with_the_most_that_they_held() {
     let queues = node.report().queues;
     assert_eq!((queues.outbox, queues.outbox_peak), (5, 5));
     hand_in(&node, 0, &[]);
-    quiz.with(|_, cx| cx.spawn(std::future::pending())).unwrap();
+    quiz.with(|_, cx| cx.spawn(std::future::pending::<()>())).unwrap();
     let queues = node.report().queues;
     assert_eq!((queues.outbox, queues.outbox_peak, queues.tasks), (0, 5, 1));
 }
@@ -350,12 +350,12 @@ fn the_report_is_a_table_with_a_line_for_each_message() {
     let table = node.report().to_string();
     let expected = format!(
         "\
-node       up 61 s, 1 turns, 0 panics, 0 requests without answer
+node       up 61 s, 1 turns, 0 panics, 0 timeouts, 0 retries
 received   3 ({0} bytes): 1 delivered, 2 dropped, 0 by the kernel
 sent       1 ({1} bytes), 0 refused by the system
 signatures 2 checked in 0.000 ms, 1 made
 dropped    prefix 1, signature 1
-queues     to send 0 (most 1), at the sockets 0 (most 0), tasks 0, requests 0, names 0
+queues     to send 0 (most 1), at the sockets 0 (most 0), tasks 0, requests 0, caches 0, timers 0, names 0
 
 Quiz (0 peers)              received        bytes      sent        bytes   checked         ms  dropped
     1 Question                     2          {2}         0            0         2      0.000  signature 1

@@ -1,60 +1,66 @@
 //! Pings measure round trips; pongs that nobody waits for are counted and change nothing.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::{add_peer, address, key, message_id, node, seconds, sent};
-use ipv8_core::{DropReason, Handle, Node};
-use ipv8_discovery::DiscoveryCommunity;
+use ipv8_core::DropReason;
+use ipv8_discovery::{
+    DiscoveryCommunity,
+    messages::{Ping, Pong},
+};
+use ipv8_test::{Captured, Net, assert_received, assert_sent};
 
-/// Two nodes; the first has pinged the second at zero seconds. Returns the pong too.
-fn pinged() -> (Node, Handle<DiscoveryCommunity>, Vec<u8>) {
-    let (a, b) = (node(1), node(2));
-    let discovery = a.load(DiscoveryCommunity::default()).unwrap();
-    b.load(DiscoveryCommunity::default()).unwrap();
-    discovery
-        .with(|community, cx| {
-            add_peer(cx, 2);
-            let peer = cx.peers().pop().unwrap();
-            community.ping(cx, &peer);
-        })
-        .unwrap();
-    let ping = sent(&a, seconds(0)).pop().unwrap();
-    assert_eq!((ping.to, message_id(&ping)), (address(2), 3));
-    b.handle(seconds(0), [(address(1), ping.bytes.as_slice())]);
-    let pong = sent(&b, seconds(0)).pop().unwrap();
-    assert_eq!((pong.to, message_id(&pong)), (address(1), 4));
-    (a, discovery, pong.bytes)
+/// Two nodes; the first pings the second, whose pong takes so many seconds longer than usual.
+fn pinged(delay: u64) -> Net {
+    let mut net = Net::of(2, |_| DiscoveryCommunity::default());
+    let peer = net.peer(1);
+    net.at(0, |community: &mut DiscoveryCommunity, cx| community.ping(cx, &peer));
+    net.delay_next(Duration::from_secs(delay), Captured::is::<Pong>);
+    net
 }
 
-fn round_trips(discovery: &Handle<DiscoveryCommunity>) -> Vec<Duration> {
-    discovery.with(|_, cx| cx.network().get(&key(2).mid()).unwrap().pings().collect()).unwrap()
+/// The round trips that the first node measured, in seconds.
+fn round_trips(net: &Net) -> Vec<u64> {
+    let mid = net.peer(1).mid();
+    let mut seconds = Vec::new();
+    net.at(0, |_: &mut DiscoveryCommunity, cx| {
+        for ping in cx.network().get(&mid).unwrap().pings() {
+            seconds.push(ping.as_secs());
+        }
+    });
+    seconds
 }
 
 #[test]
 fn a_pong_counts_once() {
-    let (node, discovery, pong) = pinged();
-    node.handle(seconds(2), [(address(2), pong.as_slice()), (address(2), pong.as_slice())]);
-    assert_eq!(round_trips(&discovery), [Duration::from_secs(2)]);
-    assert_eq!(node.stats().dropped(DropReason::Unsolicited), 1);
+    let mut net = pinged(2);
+    net.deliver();
+    assert_sent!(net, 0, [to 1 => Ping { .. }]);
+    let pong = net.received_packets(0).pop().unwrap();
+    net.inject(0, 1, pong.bytes);
+    net.deliver();
+    assert_eq!(round_trips(&net), [2]);
+    assert_received!(net, 0, [from 1 => Pong { .. }]);
+    assert_eq!(net.drops(0), [DropReason::Unsolicited]);
 }
 
 #[test]
 fn a_pong_after_five_seconds_does_not_count() {
-    let (node, discovery, pong) = pinged();
-    node.handle(seconds(5), [(address(2), pong.as_slice())]);
-    assert_eq!(round_trips(&discovery), []);
-    assert_eq!(node.stats().dropped(DropReason::Unsolicited), 1);
+    let mut net = pinged(5);
+    net.deliver();
+    assert_eq!(round_trips(&net), [0; 0]);
+    assert_eq!(net.drops(0), [DropReason::Unsolicited]);
 }
 
 #[test]
 fn a_pong_from_elsewhere_does_not_count() {
-    let (node, discovery, pong) = pinged();
-    node.handle(seconds(1), [(address(3), pong.as_slice())]);
-    assert_eq!(round_trips(&discovery), []);
-    assert_eq!(node.stats().dropped(DropReason::Unsolicited), 1);
-    node.handle(seconds(1), [(address(2), pong.as_slice())]);
-    assert_eq!(round_trips(&discovery), [Duration::from_secs(1)], "the true one still does");
+    let mut net = pinged(1);
+    net.advance(Duration::from_millis(500));
+    let pong = net.sent_packets(1).pop().unwrap();
+    net.inject(0, "10.0.0.3:8090".parse::<std::net::SocketAddr>().unwrap(), pong.bytes);
+    net.advance(Duration::from_millis(100));
+    assert_eq!(round_trips(&net), [0; 0]);
+    assert_eq!(net.drops(0), [DropReason::Unsolicited]);
+    net.deliver();
+    assert_eq!(round_trips(&net), [1], "the true one still does");
 }

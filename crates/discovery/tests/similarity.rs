@@ -5,13 +5,17 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{ANY, Plain, address, key, node, seconds, sent, settle};
+use common::{ANY, Plain, address, key, node, seconds, sent};
 use ipv8_core::{
-    MaxPeers, OverlayConfig,
+    DropReason, MaxPeers, OverlayConfig,
     messages::{Flags, IntroductionRequest},
 };
 use ipv8_crypto::PublicKey;
-use ipv8_discovery::{DISCOVERY_COMMUNITY, DiscoveryCommunity, messages::SimilarityRequest};
+use ipv8_discovery::{
+    DISCOVERY_COMMUNITY, DiscoveryCommunity,
+    messages::{SimilarityRequest, SimilarityResponse},
+};
+use ipv8_test::{Net, NodeSpec, assert_sent};
 use ipv8_wire::{CommunityId, Packet, Payload, read_auth, split_signature};
 
 const OTHER: CommunityId = CommunityId([5; 20]);
@@ -42,22 +46,27 @@ fn a_node_with_two_keys_sends_one_message_for_each() {
 
 #[test]
 fn nodes_that_meet_learn_what_they_have_in_common() {
-    let (a, b) = (node(1), node(2));
-    let a_discovery = a.load(DiscoveryCommunity::default()).unwrap();
-    let b_discovery = b.load(DiscoveryCommunity::default()).unwrap();
-    b.load(Plain).unwrap();
-    a_discovery.with(|_, cx| cx.walk_to(address(2))).unwrap();
-    assert_eq!(settle(&[(1, &a), (2, &b)], seconds(0)), []);
-    let services = |of: u8| move |cx: &ipv8_core::Context<'_>| cx.network().services_of(&key(of).mid()).to_vec();
-    assert_eq!(a_discovery.with(|_, cx| services(2)(cx)).unwrap(), [DISCOVERY_COMMUNITY, ANY]);
-    assert_eq!(b_discovery.with(|_, cx| services(1)(cx)).unwrap(), [DISCOVERY_COMMUNITY]);
+    let mut net = Net::new();
+    let one = net.add(NodeSpec::new(DiscoveryCommunity::default));
+    let two = net.add(NodeSpec::new(DiscoveryCommunity::default).and(|| Plain));
+    let to = net.address(two);
+    net.at(one, |_: &mut DiscoveryCommunity, cx| cx.walk_to(to));
+    net.deliver();
+    let services = |at: usize, of: usize| {
+        let mid = net.peer(of).mid();
+        net.at(at, |_: &mut DiscoveryCommunity, cx| cx.network().services_of(&mid).to_vec())
+    };
+    assert_eq!(services(one, two), [DISCOVERY_COMMUNITY, ANY]);
+    assert_eq!(services(two, one), [DISCOVERY_COMMUNITY]);
+    assert_sent!(net, one, [to two => SimilarityRequest { .. }]);
+    assert_sent!(net, two, [to one => SimilarityResponse { .. }]);
 }
 
 #[test]
 fn requests_over_the_peer_limit_are_dropped() {
-    let node = node(1);
-    let discovery = node.load(OverlayConfig::new(DiscoveryCommunity::default()).max_peers(MaxPeers::Limit(1))).unwrap();
-    let SocketAddr::V4(own) = address(1) else { panic!("made as IPv4") };
+    let mut net = Net::new();
+    net.add(NodeSpec::new(|| OverlayConfig::new(DiscoveryCommunity::default()).max_peers(MaxPeers::Limit(1))));
+    let SocketAddr::V4(own) = net.address(0) else { panic!("made as IPv4") };
     let request = IntroductionRequest {
         destination_address: own,
         source_lan_address: own,
@@ -66,14 +75,13 @@ fn requests_over_the_peer_limit_are_dropped() {
         identifier: 1,
         extra_bytes: Vec::new(),
     };
-    let mut answered = Vec::new();
     for number in 2..6 {
-        let packet =
-            discovery.with(|_, cx| cx.pack_as(DISCOVERY_COMMUNITY, &key(number), Some(1), &request)).unwrap().unwrap();
-        node.handle(seconds(0), [(address(number), packet.as_slice())]);
-        answered.push(sent(&node, seconds(0)).iter().any(|packet| packet.to == address(number)));
+        let packet = net.signed_by::<DiscoveryCommunity, _>(&key(number), &request);
+        net.inject(0, address(number), packet);
+        net.deliver();
     }
     // The limit is reached, not passed, with the first; passed with the second, which still counts as one too many.
-    assert_eq!(answered, [true, true, false, false]);
-    assert_eq!(node.stats().dropped(ipv8_core::DropReason::PeerLimit), 2);
+    let answered = (2..6).map(|number| net.sent_packets(0).iter().any(|packet| packet.to.address == address(number)));
+    assert_eq!(answered.collect::<Vec<_>>(), [true, true, false, false]);
+    assert_eq!(net.drops(0), [DropReason::PeerLimit; 2]);
 }

@@ -10,14 +10,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ipv8_core::{Node, Resolve, Time, Transmit};
+use ipv8_core::{Node, Resolve, Time, Transmit, UnloadReport};
 use tokio::{
     net::UdpSocket,
     sync::{Notify, watch},
     task::JoinSet,
 };
 
-use crate::{background::Background, machine::Watching};
+use crate::{background::Background, machine::Watching, watchdog::Guarded};
 
 /// Datagrams that are read before the node takes a turn: enough to share the cost of a turn, few enough to answer soon.
 const BATCH: usize = 32;
@@ -29,7 +29,7 @@ const SLOT: usize = 65_536;
 const MOST_LOOKUPS: usize = 64;
 
 /// How long the last datagrams of a node that stops may take to leave.
-const GOODBYE: Duration = Duration::from_millis(500);
+pub(crate) const GOODBYE: Duration = Duration::from_millis(250);
 
 thread_local! {
     /// Reading and handling happen without an await in between, so that all nodes of a thread share one buffer.
@@ -80,9 +80,26 @@ impl Driver {
         Time::from_duration(self.start.elapsed())
     }
 
-    /// Runs until told to stop; the machine is watched as long.
-    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>, watching: Watching) {
+    /// Runs until told to stop, and in which time, then until all communities are unloaded and their last words sent. The
+    /// machine and the node are watched as long.
+    pub(crate) async fn run(
+        mut self,
+        mut stop: watch::Receiver<Option<Duration>>,
+        watching: (Watching, Guarded),
+    ) -> UnloadReport {
         let _watching = watching;
+        // An error means that whoever could stop us is gone.
+        let _ = self.drive(stop.changed()).await;
+        let limit = stop.borrow().unwrap_or_default();
+        let unloading = self.node.unload_all_within(limit);
+        let report = self.drive(unloading).await;
+        self.say_goodbye().await;
+        report
+    }
+
+    /// Moves the node's bytes and time until something is done.
+    async fn drive<T>(&mut self, until: impl Future<Output = T>) -> T {
+        let mut until = std::pin::pin!(until);
         let mut lookups = JoinSet::new();
         let timer = tokio::time::sleep(Duration::ZERO);
         let mut timer = std::pin::pin!(timer);
@@ -105,8 +122,7 @@ impl Driver {
             let event = Event::next(&self.sockets, self.first, self.outgoing.get(self.sent));
             // What comes first is drawn at random, so that none of these keeps another one waiting for ever.
             tokio::select! {
-                // An error means that whoever could stop us is gone.
-                _ = stop.changed() => break,
+                done = until.as_mut() => return done,
                 () = self.wakeup.0.notified() => self.node.poll(self.now()),
                 Some(found) = lookups.join_next(), if !lookups.is_empty() => match found {
                     Ok((resolve, addresses)) => {
@@ -129,7 +145,6 @@ impl Driver {
                 },
             }
         }
-        self.say_goodbye().await;
     }
 
     /// Reads a batch and lets the node take a turn with it.
@@ -193,7 +208,6 @@ impl Driver {
     }
 
     async fn say_goodbye(&mut self) {
-        self.node.unload_all();
         self.node.poll(self.now());
         let sent = tokio::time::timeout(GOODBYE, async {
             loop {

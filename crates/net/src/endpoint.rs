@@ -3,19 +3,26 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use ipv8_core::{KeyCache, Node, NodeConfig, StatsReport, Time, crypto::PrivateKey};
+use ipv8_core::{
+    Blocking, BlockingJob, KeyCache, Node, NodeConfig, StatsReport, Time, UnloadReport, crypto::PrivateKey,
+};
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
 use crate::{
-    driver::Driver,
+    driver::{Driver, GOODBYE},
     kernel::{self, Inode},
     lan,
     machine::{Machine, Told},
     socket::{BindError, Bound, Listen, bind},
+    stop::StopReport,
+    watchdog::Watchdog,
 };
+
+/// How much longer than its limit a stop may take, beside the last datagrams, before it is given up.
+const GRACE: Duration = Duration::from_millis(150);
 
 /// Open sockets with a node that does not run yet.
 ///
@@ -28,6 +35,7 @@ pub struct Endpoint {
     /// What the node knows of the machine.
     told: Told,
     start: Instant,
+    unload_limit: Duration,
 }
 
 impl Endpoint {
@@ -40,7 +48,8 @@ impl Endpoint {
     }
 
     /// The same with a configuration of the caller's, who gets the seed. Time comes from this crate: `unix_origin` and
-    /// `clock` are set here, and `keys` are those of the process.
+    /// `clock` are set here, and `keys` are those of the process. Work that blocks gets a thread of its own, unless the
+    /// configuration says where else.
     ///
     /// # Errors
     /// As [`Endpoint::bind`].
@@ -68,13 +77,17 @@ impl Endpoint {
         static KEYS: LazyLock<KeyCache> = LazyLock::new(KeyCache::default);
         config.keys = KEYS.clone();
         config.clock = Some(Arc::new(move || Time::from_duration(start.elapsed())));
+        if matches!(config.blocking, Blocking::Inline(_)) {
+            config.blocking = Blocking::Elsewhere(Arc::new(on_a_thread));
+        }
+        let unload_limit = config.unload_limit;
         let node = Node::new(config);
         node.driver_counters().set_receive_buffer(least_buffer);
         let listed = lan::listed().unwrap_or_default();
         let told = Told::new(&local, &lan::addresses(&listed), &listed);
         node.set_interfaces(told.interfaces.clone());
         node.set_broadcast_addresses(told.broadcast.iter().copied());
-        Ok(Self { node, sockets, local, told, start })
+        Ok(Self { node, sockets, local, told, start, unload_limit })
     }
 
     /// The node, to load communities into.
@@ -91,13 +104,23 @@ impl Endpoint {
 
     /// Runs the node in a task of the current tokio runtime.
     pub fn run(self) -> Running {
-        let Self { node, sockets, local, told, start } = self;
-        let (stop, stopped) = watch::channel(false);
+        let Self { node, sockets, local, told, start, unload_limit } = self;
+        let (stop, stopped) = watch::channel(None);
         let inodes: Vec<Inode> = sockets.iter().filter_map(kernel::inode).collect();
-        let watching = Machine::shared().watch(node.clone(), local.clone(), told, inodes.clone());
+        let machine = Machine::shared().watch(node.clone(), local.clone(), told, inodes.clone());
+        let watching = (machine, Watchdog::shared().watch(node.clone()));
         let driver = Driver::new(node.clone(), sockets, start);
         let task = tokio::spawn(driver.run(stopped, watching));
-        Running { node, local, inodes, stop, task: Some(task) }
+        Running { node, local, inodes, unload_limit, stop, task: Some(task) }
+    }
+}
+
+/// Does work that blocks. Not in the runtime's own pool: a runtime waits for it when it is dropped, so that work that never
+/// ends would keep the program from ending.
+fn on_a_thread(job: BlockingJob) {
+    let thread = std::thread::Builder::new().name("ipv8-blocking".to_owned());
+    if let Err(error) = thread.spawn(move || job.run()) {
+        tracing::warn!(%error, "no thread for work that blocks");
     }
 }
 
@@ -119,8 +142,9 @@ pub struct Running {
     node: Node,
     local: Vec<SocketAddr>,
     inodes: Vec<Inode>,
-    stop: watch::Sender<bool>,
-    task: Option<JoinHandle<()>>,
+    unload_limit: Duration,
+    stop: watch::Sender<Option<Duration>>,
+    task: Option<JoinHandle<UnloadReport>>,
 }
 
 impl Running {
@@ -144,14 +168,44 @@ impl Running {
         self.node.report()
     }
 
-    /// Unloads all communities, sends their last words and closes the sockets.
-    pub async fn stop(mut self) {
-        let _ = self.stop.send(true);
-        if let Some(task) = self.task.take()
-            && let Err(error) = task.await
-        {
-            tracing::error!(%error, "the driver of the node failed");
+    /// Unloads all communities, lets their last tasks run for the node's
+    /// [`unload_limit`](NodeConfig::unload_limit) at most, sends their last words and closes the sockets.
+    pub async fn stop(self) -> StopReport {
+        let limit = self.unload_limit;
+        self.stop_within(limit).await
+    }
+
+    /// The same with a limit of the caller's for the last tasks. Returns at most 0.4 seconds after it, even if something in
+    /// the node blocks and cannot be ended; the report names it.
+    ///
+    /// That needs a thread to return on: on a runtime with one thread, what blocks in a node blocks whoever waits for it
+    /// too. The log names it all the same.
+    pub async fn stop_within(mut self, limit: Duration) -> StopReport {
+        let begin = Instant::now();
+        let _ = self.stop.send(Some(limit));
+        let mut report = StopReport::default();
+        // It stays where dropping this future aborts it.
+        if let Some(task) = &mut self.task {
+            tokio::select! {
+                ended = task => {
+                    self.task = None;
+                    match ended {
+                        Ok(unloaded) => report.unloaded = unloaded,
+                        Err(error) => {
+                            tracing::error!(%error, "the driver of the node failed");
+                            report.failed = true;
+                        }
+                    }
+                }
+                () = Watchdog::shared().ring(begin + limit + GOODBYE + GRACE) => {
+                    report.stuck = self.node.busy();
+                    let busy = report.stuck.as_ref().map(ToString::to_string);
+                    tracing::error!(busy, "the node did not stop in time and is left behind");
+                }
+            }
         }
+        report.took = begin.elapsed();
+        report
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the kernel knows of our sockets: the datagrams that it dropped, and how many bytes it keeps.
 //!
 //! A datagram that finds the receive buffer full is dropped without a trace that the program would see. Linux counts them
-//! for each socket in `/proc/net/udp` and `/proc/net/udp6`, where a socket is found by its inode: one reading serves all
+//! for each socket in `/proc/self/net/udp` and `/proc/self/net/udp6` (which services see that have only `ProcSubset=pid`), where a socket is found by its inode: one reading serves all
 //! sockets of the process, and costs nothing where packets are received. (The other way, the socket option
 //! `SO_RXQ_OVFL`, needs control messages with every datagram.) Elsewhere nothing is known.
 
@@ -31,7 +31,7 @@ pub(crate) fn inode<S>(_: &S) -> Option<Inode> {
 pub(crate) fn drops() -> BTreeMap<Inode, u64> {
     let mut drops = BTreeMap::new();
     if cfg!(target_os = "linux") {
-        for table in ["/proc/net/udp", "/proc/net/udp6"] {
+        for table in ["/proc/self/net/udp", "/proc/self/net/udp6"] {
             // Without IPv6 there is no second table.
             let text = std::fs::read_to_string(table).unwrap_or_default();
             drops.extend(text.lines().filter_map(read_line));

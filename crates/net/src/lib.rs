@@ -28,8 +28,11 @@ mod kernel;
 mod lan;
 mod machine;
 mod socket;
+mod stop;
+mod watchdog;
 
 pub use self::{
     endpoint::{Endpoint, Running},
     socket::{BindError, Listen},
+    stop::StopReport,
 };

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Hardening, Limits, Node};
+use ipv8_core::{Blocking, Hardening, Limits, Node};
 use ipv8_crypto::{Memoised, PrivateKey, Sequential, Signer, Signing, Stamps, Verifier};
 use rand::RngExt;
 
@@ -177,6 +177,7 @@ pub struct NodeOptions {
     pub(crate) skew: i32,
     pub(crate) ahead: Duration,
     pub(crate) behind: Duration,
+    pub(crate) blocking: Blocking,
     pub(crate) setup: Option<Setup>,
 }
 
@@ -264,6 +265,14 @@ impl NodeOptions {
     #[must_use]
     pub const fn clock_behind(mut self, behind: Duration) -> Self {
         self.behind = behind;
+        self
+    }
+
+    /// How long work takes that is given to [`Handle::blocking`](ipv8_core::Handle::blocking), by the world's time; none by
+    /// default. It is done in the node's own turn, when that time has passed.
+    #[must_use]
+    pub fn blocking_takes(mut self, duration: Duration) -> Self {
+        self.blocking = Blocking::Inline(duration);
         self
     }
 

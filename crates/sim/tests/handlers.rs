@@ -1,14 +1,11 @@
 //! A handler that panics drops its message; the node and its other handlers go on.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
-mod common;
-
-use common::secs;
 use ipv8_core::{
     Community, Context, Peer, Routes,
     wire::{CommunityId, Message, community_id},
 };
-use ipv8_sim::{NodeOptions, World};
+use ipv8_test::Net;
 
 #[derive(Message, Clone, Debug)]
 #[message(id = 1)]
@@ -37,15 +34,12 @@ impl Divider {
 
 #[test]
 fn a_panicking_handler_does_not_kill_the_node() {
-    let mut world = World::new(1);
-    let [a, b] = [(); 2].map(|()| world.add_node(NodeOptions::default()));
-    let sender = world.node(a).load(Divider::default()).unwrap();
-    let receiver = world.node(b).load(Divider::default()).unwrap();
-    let to = world.address(b);
+    let mut net = Net::builder().allow_panics().of(2, |_| Divider::default());
+    let to = net.peer(1);
     for by in [5, 0, 20] {
-        sender.with(|_, cx| cx.send_to(to, Divide { by })).unwrap();
-        world.run_for(secs(1));
+        net.at(0, |_: &mut Divider, cx| cx.send(&to, Divide { by }));
     }
-    assert_eq!(receiver.with(|divider, _| divider.results.clone()).unwrap(), [20, 5]);
-    assert_eq!(world.node(b).stats().panics, 1);
+    net.deliver();
+    assert_eq!(net.at(1, |divider: &mut Divider, _| divider.results.clone()), [20, 5]);
+    assert_eq!(net.report(1).totals.panics, 1);
 }

@@ -79,14 +79,17 @@ impl Scene {
         self.world.complete(&self.asker, secs(60), task).unwrap()
     }
 
-    fn unsolicited(&self) -> u64 {
-        self.world.node(self.nodes[0]).stats().dropped(DropReason::Unsolicited)
+    /// Answers that the asker ignored: late, of the wrong peer, and to nothing.
+    fn ignored(&self) -> [u64; 3] {
+        let stats = self.world.node(self.nodes[0]).stats();
+        [DropReason::Late, DropReason::WrongPeer, DropReason::Unsolicited].map(|reason| stats.dropped(reason))
     }
 
-    /// Sends the first node an answer to the question that the second one got last, from the node of this index.
-    fn answer_from(&self, index: usize, value: u32) {
+    /// Sends the first node an answer to the question that the second one got last, or one with another identifier, from the
+    /// node of this index.
+    fn answer_from(&self, index: usize, value: u32, guess: u32) {
         let asked = self.world.find::<Doubler>(self.nodes[1]).unwrap();
-        let identifier = asked.with(|doubler, _| doubler.asked.clone().unwrap().identifier).unwrap();
+        let identifier = guess ^ asked.with(|doubler, _| doubler.asked.clone().unwrap().identifier).unwrap();
         let to: SocketAddr = self.world.address(self.nodes[0]);
         let sender = self.world.find::<Doubler>(self.nodes[index]).unwrap();
         sender.with(|_, cx| cx.send_to(to, Answer { identifier, value })).unwrap();
@@ -98,7 +101,7 @@ fn a_request_is_answered_after_one_round_trip() {
     let mut scene = scene(2, Link::default().latency(Latency::Constant(ms(40))));
     assert_eq!(scene.ask(1), Ok(42));
     assert_eq!(scene.world.now().since_origin(), ms(80));
-    assert_eq!(scene.unsolicited(), 0);
+    assert_eq!(scene.ignored(), [0, 0, 0]);
 }
 
 #[test]
@@ -114,9 +117,9 @@ fn a_request_times_out_when_everything_is_lost() {
 fn a_late_answer_is_ignored_and_counted() {
     let mut scene = scene(2, Link::default().latency(Latency::Constant(secs(6))));
     assert_eq!(scene.ask(1), Err(RequestError::TimedOut(secs(10))));
-    assert_eq!(scene.unsolicited(), 0);
+    assert_eq!(scene.ignored(), [0, 0, 0]);
     scene.world.run_for(secs(3));
-    assert_eq!(scene.unsolicited(), 1);
+    assert_eq!(scene.ignored(), [1, 0, 0]);
 }
 
 #[test]
@@ -126,7 +129,7 @@ fn the_second_copy_of_an_answer_is_ignored_and_counted() {
     scene.world.fabric_mut().set_one_way(asked, asker, Link::default().duplication(1.0));
     assert_eq!(scene.ask(1), Ok(42));
     scene.world.run_for(secs(1));
-    assert_eq!(scene.unsolicited(), 1);
+    assert_eq!(scene.ignored(), [1, 0, 0]);
 }
 
 #[test]
@@ -140,9 +143,9 @@ fn an_answer_of_another_peer_than_the_one_asked_is_ignored_and_counted() {
     let slot = result.clone();
     scene.asker.with(|_, cx| cx.spawn(async move { *slot.lock().unwrap() = Some(task.await) })).unwrap();
     scene.world.run_for(ms(100));
-    scene.answer_from(2, 13);
+    scene.answer_from(2, 13, 0);
     scene.world.run_for(ms(100));
-    assert_eq!(scene.unsolicited(), 1);
+    assert_eq!(scene.ignored(), [0, 1, 0]);
     assert_eq!(*result.lock().unwrap(), None, "the request still waits");
     scene.world.run_for(secs(6));
     assert_eq!(*result.lock().unwrap(), Some(Ok(42)));
@@ -152,9 +155,9 @@ fn an_answer_of_another_peer_than_the_one_asked_is_ignored_and_counted() {
 fn an_answer_that_nobody_asked_for_is_ignored_and_counted() {
     let mut scene = scene(2, Link::default());
     assert_eq!(scene.ask(1), Ok(42));
-    scene.answer_from(1, 13);
+    scene.answer_from(1, 13, 1);
     scene.world.run_for(secs(1));
-    assert_eq!(scene.unsolicited(), 1);
+    assert_eq!(scene.ignored(), [0, 0, 1]);
 }
 
 #[test]
@@ -193,4 +196,55 @@ fn unloading_fails_requests_at_once() {
         scene.world.complete(&scene.asker, secs(1), async {}),
         Err(CompleteError::Handle(HandleError::Unloaded))
     );
+}
+
+#[test]
+fn a_peer_that_never_answers_leaves_nothing_behind() {
+    const REQUESTS: usize = 100;
+    let mut scene = scene(3, Link::default());
+    let (asker, silent) = (scene.nodes[0], scene.nodes[1]);
+    let (to_silent, to_other) = (scene.peer(1), scene.peer(2));
+    scene.world.crash(silent);
+    let outcomes = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    scene
+        .asker
+        .with(|_, cx| {
+            for number in 0..REQUESTS {
+                let task = ask(scene.asker.clone(), to_silent.clone());
+                let outcomes = outcomes.clone();
+                cx.spawn(async move {
+                    let outcome = task.await;
+                    outcomes.lock().unwrap().push((number, outcome));
+                });
+            }
+        })
+        .unwrap();
+    scene.world.run_for(secs(5));
+    let queues = scene.world.node(asker).report().queues;
+    assert_eq!([queues.requests, queues.timers, queues.tasks], [REQUESTS; 3]);
+    // Others are answered meanwhile.
+    let asked = ask(scene.asker.clone(), to_other);
+    assert_eq!(scene.world.complete(&scene.asker, secs(1), asked).unwrap(), Ok(42));
+    scene.world.run_for(secs(10));
+    let expected: Vec<_> = (0..REQUESTS).map(|number| (number, Err(RequestError::TimedOut(secs(10))))).collect();
+    assert_eq!(*outcomes.lock().unwrap(), expected);
+    let queues = scene.world.node(asker).report().queues;
+    assert_eq!([queues.requests, queues.caches, queues.timers, queues.tasks], [0; 4]);
+}
+
+#[test]
+fn a_request_ends_at_once_when_its_peer_is_removed() {
+    let mut scene = scene(2, Link::default().latency(Latency::Constant(ms(40))));
+    let peer = scene.peer(1);
+    scene.asker.with(|_, cx| cx.walk_to(peer.address())).unwrap();
+    scene.world.run_for(secs(1));
+    let (result, mid) = (std::sync::Arc::new(std::sync::Mutex::new(None)), peer.mid());
+    let (task, slot) = (ask(scene.asker.clone(), peer), result.clone());
+    scene.asker.with(|_, cx| cx.spawn(async move { *slot.lock().unwrap() = Some(task.await) })).unwrap();
+    scene.world.run_for(ms(10));
+    scene.asker.with(|_, cx| assert!(cx.network_mut().remove(&mid))).unwrap();
+    scene.world.run_for(ms(1));
+    assert_eq!(*result.lock().unwrap(), Some(Err(RequestError::PeerGone(mid))));
+    scene.world.run_for(secs(1));
+    assert_eq!(scene.ignored(), [1, 0, 0], "the answer comes late");
 }

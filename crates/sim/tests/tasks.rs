@@ -133,7 +133,7 @@ fn a_cancelled_task_runs_no_more_and_is_dropped() {
                 handle.sleep(ms(1_500)).await;
                 handle.with(Diary::note).unwrap();
             });
-            (function, future)
+            (function, future.task_ref())
         })
         .unwrap();
     world.run_for(ms(1_200));
@@ -181,7 +181,7 @@ fn a_task_that_is_never_done_does_not_stop_time() {
         .with(|_, cx| {
             cx.spawn(std::future::poll_fn(|cx| {
                 cx.waker().wake_by_ref();
-                std::task::Poll::Pending
+                std::task::Poll::<()>::Pending
             }))
         })
         .unwrap();

@@ -52,7 +52,7 @@ impl Common {
     }
 
     /// Waits for the end: the given time, Ctrl-C or SIGTERM.
-    pub(crate) async fn until_stopped(&self) -> std::io::Result<()> {
+    pub(crate) async fn until_stopped(&self) -> std::io::Result<Stopped> {
         let time = async {
             match self.seconds {
                 Some(seconds) => {
@@ -63,11 +63,20 @@ impl Common {
         };
         let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
         tokio::select! {
-            () = time => Ok(()),
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminated.recv() => Ok(()),
+            () = time => Ok(Stopped::TimeIsUp),
+            result = tokio::signal::ctrl_c() => result.map(|()| Stopped::Asked),
+            _ = terminated.recv() => Ok(Stopped::Asked),
         }
     }
+}
+
+/// Why an example ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Stopped {
+    /// The time of `--seconds` is over.
+    TimeIsUp,
+    /// Ctrl-C or SIGTERM.
+    Asked,
 }
 
 /// Says that a peer was found.

@@ -185,7 +185,7 @@ impl Demo {
     /// Ends all nodes.
     async fn end(&mut self) {
         for player in self.players.drain(..) {
-            player.node.stop().await;
+            player.node.stop_within(runtime::LAST_TASKS).await;
         }
         if let Some(tracker) = self.tracker.take() {
             tracker.stop().await;

@@ -142,7 +142,7 @@ impl Running {
     }
 
     pub(crate) async fn stop(self) {
-        self.node.stop().await;
+        self.node.stop_within(runtime::LAST_TASKS).await;
     }
 
     /// Tells what was counted, as SIGUSR1 asks for.

@@ -12,9 +12,10 @@ use crate::{
     bootstrap::{Bootstrapper, Resolve},
     community::{Community, Erased},
     peer::Peer,
-    schedule::Schedule,
+    routes::Scheduled,
+    schedule::{Body, Schedule},
     strategy::{Strategy, StrategyInfo, Target},
-    tasks::panic_text,
+    tasks::{TaskName, panic_text},
 };
 
 /// Strategies and bootstrappers.
@@ -65,7 +66,8 @@ impl Context<'_> {
             cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.woken(cx));
         };
         // Without a name there is nothing that could be taken.
-        let _ = self.schedule_erased(Schedule::once().after(delay), Box::new(wake));
+        let (schedule, name) = (Schedule::once().after(delay), TaskName::Kind("bootstrap"));
+        let _ = self.schedule_erased(Scheduled { schedule, name, body: Body::Function(Box::new(wake)) });
     }
 
     /// The addresses at which all machines of our LANs are reached at once, as the driver told; none where there is no such

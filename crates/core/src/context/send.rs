@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
-use ipv8_crypto::PrivateKey;
+use ipv8_crypto::{Mid, PrivateKey};
 use ipv8_wire::{CommunityId, Outgoing, PREFIX_LEN, Prefix};
 
 use super::{Context, Received};
 use crate::{
+    observe::Observation,
     outbox::{self, SendError},
     peer::Peer,
     stats::DropReason,
@@ -27,8 +28,17 @@ impl Context<'_> {
     /// # Errors
     /// If the message cannot be written, is too large, or the queue to the driver is full.
     pub fn try_send<M: Outgoing>(&mut self, to: &Peer, message: M) -> Result<(), SendError> {
-        let known = self.network().get(&to.mid()).and_then(|record| record.addresses().preferred());
-        self.try_send_to(known.unwrap_or_else(|| to.address()), message)
+        self.try_send_to(self.address_of(to), message)
+    }
+
+    /// Where a peer is now.
+    pub(crate) fn address_of(&self, peer: &Peer) -> SocketAddr {
+        self.address_of_mid(&peer.mid()).unwrap_or_else(|| peer.address())
+    }
+
+    /// Where a known peer is now.
+    pub(crate) fn address_of_mid(&self, peer: &Mid) -> Option<SocketAddr> {
+        self.network().get(peer)?.addresses().preferred()
     }
 
     /// Sends a message to an address. As [`Context::send`] otherwise.
@@ -122,9 +132,19 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<(), SendError> {
-        let key = &self.overlay.key;
-        let bytes = outbox::write_packet(self.overlay.prefix.as_bytes(), key, global_time, message)?;
-        let signer = M::SIGNED.then(|| key.clone());
+        let bytes = outbox::write_packet(self.overlay.prefix.as_bytes(), &self.overlay.key, global_time, message)?;
+        self.post_written::<M>(to, bytes)
+    }
+
+    /// Writes a message up to its signature.
+    pub(crate) fn write<M: Outgoing>(&mut self, message: &M) -> Result<Vec<u8>, SendError> {
+        let global_time = M::GLOBAL_TIME.then(|| self.claim_global_time());
+        outbox::write_packet(self.overlay.prefix.as_bytes(), &self.overlay.key, global_time, message)
+    }
+
+    /// Queues a message that was written up to its signature.
+    pub(crate) fn post_written<M: Outgoing>(&mut self, to: SocketAddr, bytes: Vec<u8>) -> Result<(), SendError> {
+        let signer = M::SIGNED.then(|| self.overlay.key.clone());
         let size = bytes.len() + signer.as_ref().map_or(0, |key| key.public().signature_len());
         self.state.outbox.push(to, bytes, signer)?;
         self.overlay.traffic.sent(Some(M::ID), Some(M::NAME), size, self.state.now);
@@ -140,6 +160,7 @@ impl Context<'_> {
         self.state.stats.drop(error.reason());
         self.overlay.traffic.dropped(id, error.reason());
         tracing::debug!(community = self.overlay.name, message = id, %error, "message not sent");
+        self.state.observe(&Observation::NotSent { community: self.overlay.name, message: id, error });
     }
 
     /// Counts and logs that the message being handled was dropped, for handlers that drop by rules of their own; it does
@@ -156,6 +177,8 @@ impl Context<'_> {
                 reason = reason.as_str(),
                 "dropped"
             );
+            let (source, datagram) = (received.source(), received.datagram());
+            self.state.observe(&Observation::Dropped { source, datagram, reason });
         }
     }
 }

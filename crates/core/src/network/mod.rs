@@ -294,6 +294,11 @@ impl Network {
         if claimed || self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
     }
 
+    /// Whether [`Network::seen_at`] would learn something.
+    pub(crate) fn would_move(&self, mid: &Mid, address: SocketAddr) -> bool {
+        self.peers.get(mid).is_some_and(|record| !record.addresses.was_at(address))
+    }
+
     /// Notes that a peer is at this address: it answered a question that was sent there.
     pub(crate) fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
         let crowded = self.is_crowded(address);

@@ -6,6 +6,7 @@
 mod driver;
 mod message;
 mod report;
+mod tasks;
 
 use std::time::Duration;
 
@@ -13,10 +14,12 @@ pub use self::{
     driver::{DriverCounters, DriverStats},
     message::{Counts, MessageStats},
     report::{OverlayStats, Queues, StatsReport},
+    tasks::TaskStats,
 };
 pub(crate) use self::{
     message::Traffic,
     report::{Parts, overlay_stats},
+    tasks::{TaskTable, Usage},
 };
 
 /// Why a datagram or a message was dropped.
@@ -39,7 +42,7 @@ pub enum DropReason {
     Signature,
     /// The community has as many peers as it takes.
     PeerLimit,
-    /// An answer that nobody waits for: late, repeated, or from another peer than the one asked.
+    /// An answer to nothing that was asked, as far as is remembered: to a guessed identifier, or very late.
     Unsolicited,
     /// A queue of ours was full.
     QueueFull,
@@ -52,11 +55,15 @@ pub enum DropReason {
     /// Checking its signature would cost more than its source may have ([`Hardening::admission`](crate::Hardening)), or
     /// its curve is none of those that are taken.
     Admission,
+    /// An answer to what is over: repeated, or after its time. What ended within a minute is remembered.
+    Late,
+    /// An answer to what was asked of another peer.
+    WrongPeer,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Prefix,
         Self::NoMessageId,
         Self::UnknownMessage,
@@ -71,6 +78,8 @@ impl DropReason {
         Self::TooLarge,
         Self::RateLimited,
         Self::Admission,
+        Self::Late,
+        Self::WrongPeer,
     ];
 
     /// The reason in words, as in logs.
@@ -91,6 +100,8 @@ impl DropReason {
             Self::TooLarge => "too large",
             Self::RateLimited => "rate limited",
             Self::Admission => "admission",
+            Self::Late => "late answer",
+            Self::WrongPeer => "wrong peer",
         }
     }
 }
@@ -120,8 +131,10 @@ pub struct Stats {
     pub signed: u64,
     /// Handlers, scheduled functions and tasks that panicked.
     pub panics: u64,
-    /// Requests that ended without an answer.
+    /// Requests and caches whose time ran out.
     pub timeouts: u64,
+    /// Questions that were sent again ([`Retry`](crate::Retry)).
+    pub retries: u64,
     /// Turns taken.
     pub turns: u64,
     dropped: [u64; DropReason::ALL.len()],

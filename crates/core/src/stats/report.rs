@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use ipv8_wire::CommunityId;
 
-use super::{DriverStats, DropReason, MessageStats, Stats, Traffic};
+use super::{DriverStats, DropReason, MessageStats, Stats, TaskStats, Traffic};
 use crate::{community::OverlayId, routes::RouteTable, time::Time};
 
 /// What an overlay counted.
@@ -21,6 +21,8 @@ pub struct OverlayStats {
     pub peers: usize,
     /// Its messages that came, went or were dropped, in the order of their ids.
     pub messages: Vec<MessageStats>,
+    /// What its tasks did, in the order of their names.
+    pub tasks: Vec<TaskStats>,
 }
 
 impl OverlayStats {
@@ -32,6 +34,12 @@ impl OverlayStats {
             total += message;
         }
         total
+    }
+
+    /// What the tasks of a name did; `None` if there was none.
+    #[must_use]
+    pub fn task(&self, name: &str) -> Option<&TaskStats> {
+        self.tasks.iter().find(|task| &*task.name == name)
     }
 
     /// What was counted for a message id; `None` if nothing was.
@@ -55,6 +63,11 @@ pub struct Queues {
     pub tasks: usize,
     /// Requests that wait for an answer.
     pub requests: usize,
+    /// Caches that are stored, of all overlays.
+    pub caches: usize,
+    /// What is due at some time: the end of requests and caches, scheduled functions, sleeping tasks, and the next step of
+    /// a strategy.
+    pub timers: usize,
 }
 
 /// All numbers of a node at one moment; made by [`Node::report`](crate::Node::report). Its `Display` is a table.
@@ -102,13 +115,14 @@ pub(crate) fn overlay_stats(
     peers: usize,
     traffic: &Traffic,
     routes: &RouteTable,
+    tasks: Vec<TaskStats>,
 ) -> OverlayStats {
     let mut messages = traffic.messages().to_vec();
     for message in &mut messages {
         let handled = message.id.and_then(|id| routes.get(id)).map(|route| route.name);
         message.name = message.name.or(handled);
     }
-    OverlayStats { id, community_id, name, peers, messages }
+    OverlayStats { id, community_id, name, peers, messages, tasks }
 }
 
 // --- the table ---------------------------------------------------------------------------------------------------
@@ -119,9 +133,9 @@ const NAME: usize = 26;
 impl fmt::Display for StatsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Stats { received, received_bytes, sent, sent_bytes, delivered, discarded, .. } = self.totals;
-        let Stats { verified, verify_time, signed, panics, timeouts, turns, .. } = self.totals;
+        let Stats { verified, verify_time, signed, panics, timeouts, retries, turns, .. } = self.totals;
         let up = self.at.since_origin().as_secs();
-        writeln!(f, "node       up {up} s, {turns} turns, {panics} panics, {timeouts} requests without answer")?;
+        writeln!(f, "node       up {up} s, {turns} turns, {panics} panics, {timeouts} timeouts, {retries} retries")?;
         writeln!(
             f,
             "received   {received} ({received_bytes} bytes): {delivered} delivered, {discarded} dropped, {} by the kernel",
@@ -131,11 +145,11 @@ impl fmt::Display for StatsReport {
         writeln!(f, "signatures {verified} checked in {} ms, {signed} made", millis(verify_time))?;
         let drops = DropReason::ALL.map(|reason| (reason, self.totals.dropped(reason)));
         writeln!(f, "dropped    {}", Drops(&drops))?;
-        let Queues { outbox, outbox_peak, resolves, tasks, requests } = self.queues;
+        let Queues { outbox, outbox_peak, resolves, tasks, requests, caches, timers } = self.queues;
         writeln!(
             f,
             "queues     to send {outbox} (most {outbox_peak}), at the sockets {} (most {}), tasks {tasks}, \
-             requests {requests}, names {resolves}",
+             requests {requests}, caches {caches}, timers {timers}, names {resolves}",
             self.driver.waiting, self.driver.waiting_peak
         )?;
         if self.driver.receive_buffer > 0 {
@@ -150,6 +164,7 @@ impl fmt::Display for StatsReport {
             if overlay.messages.len() > 1 {
                 row(f, "  all", &overlay.total())?;
             }
+            task_rows(f, &overlay.tasks)?;
         }
         if self.unloaded != MessageStats::default() {
             writeln!(f)?;
@@ -166,6 +181,22 @@ fn heading(f: &mut fmt::Formatter<'_>, title: &str) -> fmt::Result {
         "{title:NAME$} {:>9} {:>12} {:>9} {:>12} {:>9} {:>10}  dropped",
         "received", "bytes", "sent", "bytes", "checked", "ms"
     )
+}
+
+fn task_rows(f: &mut fmt::Formatter<'_>, tasks: &[TaskStats]) -> fmt::Result {
+    if !tasks.is_empty() {
+        let title = "  tasks";
+        writeln!(f, "{title:NAME$} {:>9} {:>12} {:>9} {:>12}", "live", "runs", "skipped", "longest ms")?;
+    }
+    for TaskStats { name, live, runs, skipped, panics, longest } in tasks {
+        let name = format!("      {name}");
+        write!(f, "{name:NAME$} {live:>9} {runs:>12} {skipped:>9} {:>12}", millis(*longest))?;
+        if *panics > 0 {
+            write!(f, "  panics {panics}")?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
 }
 
 fn label(message: &MessageStats) -> String {

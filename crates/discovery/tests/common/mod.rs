@@ -77,26 +77,3 @@ pub(crate) fn add_peer(cx: &mut Context<'_>, number: u8) {
     assert!(cx.network_mut().add_verified(&record));
     cx.network_mut().discover_services(&record.mid(), &[service]);
 }
-
-/// Hands packets to and fro until none is left, at one moment. Those for others are dropped and returned.
-pub(crate) fn settle(nodes: &[(u8, &Node)], now: Time) -> Vec<Transmit> {
-    let mut strays = Vec::new();
-    for _ in 0..100 {
-        let mut moved = false;
-        for (number, node) in nodes {
-            for packet in sent(node, now) {
-                match nodes.iter().find(|(other, _)| address(*other) == packet.to) {
-                    Some((_, to)) => {
-                        to.handle(now, [(address(*number), packet.bytes.as_slice())]);
-                        moved = true;
-                    }
-                    None => strays.push(packet),
-                }
-            }
-        }
-        if !moved {
-            return strays;
-        }
-    }
-    panic!("these nodes never fall silent");
-}

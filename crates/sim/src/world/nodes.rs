@@ -105,6 +105,7 @@ impl<F: Fabric> World<F> {
         config.keys = self.keys.clone();
         config.limits = options.limits;
         config.hardening = options.hardening.clone();
+        config.blocking = options.blocking.clone();
         if let Some(tick) = options.tick {
             config.tick = tick;
         }
