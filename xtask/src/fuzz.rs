@@ -38,11 +38,14 @@ const PACKETS: Seeds =
 const KEYS: Seeds = Seeds { files: &["keys.json", "ecdsa.json"], start: "", wrap: |key| key };
 /// The operation of the target `node` that takes in a datagram as it is.
 const OPERATIONS: Seeds = Seeds { wrap: one_datagram, ..PACKETS };
+/// A capture with the packet in it.
+const CAPTURES: Seeds = Seeds { wrap: captured, ..PACKETS };
 /// Anything shorter is no packet (prefix and message id) and no key.
 const SEED_DIGITS: usize = 2 * 23;
 
 fn seeds_of(target: &str) -> Seeds {
     match target {
+        "capture" => CAPTURES,
         "keys" => KEYS,
         "node" => OPERATIONS,
         _ => PACKETS,
@@ -53,6 +56,23 @@ fn seeds_of(target: &str) -> Seeds {
 fn one_datagram(packet: Vec<u8>) -> Vec<u8> {
     let length = u16::try_from(packet.len()).unwrap_or(u16::MAX).to_be_bytes();
     [[0, 1].as_slice(), &length, &packet].concat()
+}
+
+/// pcapng: a section, an interface of raw IP, a packet with IPv4 and UDP headers.
+fn captured(packet: Vec<u8>) -> Vec<u8> {
+    let udp = u16::try_from(packet.len() + 8).unwrap_or(u16::MAX);
+    let ip = [[0x45, 0], udp.saturating_add(20).to_be_bytes(), [0, 0], [0, 0], [64, 17], [0, 0]].concat();
+    let addresses = [127, 0, 0, 1, 127, 0, 0, 2, 0, 80, 0, 81];
+    let mut data = [&ip[..], &addresses, &udp.to_be_bytes(), &[0, 0], &packet].concat();
+    let length = u32::try_from(data.len()).unwrap_or(u32::MAX).to_le_bytes();
+    data.resize(data.len().next_multiple_of(4), 0);
+    let block = |kind: u32, body: &[u8]| {
+        let length = u32::try_from(body.len() + 12).unwrap_or(u32::MAX).to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, body, &length].concat()
+    };
+    let section = [&0x1a2b_3c4d_u32.to_le_bytes()[..], &[1, 0, 0, 0], &[0xff; 8]].concat();
+    let head = [&[0; 12][..], &length, &length].concat();
+    [block(0x0a0d_0d0a, &section), block(1, &[101, 0, 0, 0, 0, 0, 0, 0]), block(6, &[head, data].concat())].concat()
 }
 
 /// What `cargo xtask fuzz` was asked for.

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Generate, show and use keys
     #[command(subcommand)]
     Key(KeyCommand),
-    /// Show what packets say: one packet in hex per line
+    /// Show what packets say: one packet in hex per line, or a capture (pcapng or pcap)
     Decode(DecodeOptions),
     /// Let a tracker and some peers meet in this process, on loopback
     Demo(DemoOptions),
@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Run a bootstrap server for every community
     Tracker(TrackerOptions),
+    /// Run a network of simulated nodes: a built-in scenario, or a file
+    Simulate(SimulateOptions),
 }
 
 #[derive(Subcommand, Debug)]
@@ -182,6 +184,47 @@ pub(crate) enum ConfigCommand {
     },
     /// Print the reference of all keys, as Markdown
     Reference,
+}
+
+/// What `ipv8 simulate` is asked for.
+#[derive(clap::Args, Debug)]
+pub(crate) struct SimulateOptions {
+    /// A built-in scenario (see --list), or a TOML file
+    #[arg(required_unless_present_any = ["list", "replay"])]
+    pub(crate) scenario: Option<String>,
+    /// How many nodes, instead of as many as the scenario says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) nodes: Option<u32>,
+    /// What all randomness comes from, instead of what the scenario says
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// End after so many virtual seconds, and leave out what would happen later
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) until: Option<Duration>,
+    /// Run the nodes in so many threads; the results are the same
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+    /// Record every packet in this file (pcapng), which Wireshark opens and `ipv8 decode` reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trace: Option<PathBuf>,
+    /// Run again what a trace has recorded, and say where the two first differ: exit status 1 if they do
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "nodes", "seed", "until", "trace", "plots", "json", "show"])]
+    pub(crate) replay: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Draw plots into this directory: SVG files, and index.html with all of them
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) plots: Option<PathBuf>,
+    /// Run although it would not fit into the memory that is free
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// List the built-in scenarios
+    #[arg(long, conflicts_with_all = ["scenario", "replay"])]
+    pub(crate) list: bool,
+    /// Print the scenario's file, to be copied and changed
+    #[arg(long)]
+    pub(crate) show: bool,
 }
 
 /// What `ipv8 tracker` is asked for.

@@ -19,6 +19,7 @@ mod logs;
 mod output;
 mod run;
 mod runtime;
+mod simulate;
 mod statistics;
 mod tracker;
 
@@ -54,6 +55,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Decode(options) => decode::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Tracker(options) => tracker::run(&options),
+        Command::Simulate(options) => simulate::run(&options),
     }
 }
 

@@ -223,6 +223,12 @@ impl Settings {
         self.values.contains_key(key)
     }
 
+    /// The value of this key, which stays there: for those that may be of several types.
+    #[must_use]
+    pub fn peek(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
     /// Takes a value of any type.
     pub fn take(&mut self, key: &str) -> Option<Value> {
         if !self.asked.iter().any(|asked| asked == key) {
@@ -369,6 +375,28 @@ impl Settings {
                 None
             }
         }
+    }
+
+    /// Takes a list of tables and reads each of them as settings of their own. What is wrong in them, unknown keys too, is
+    /// a problem of these; what is no table is one, and is left out.
+    pub fn take_tables<T>(&mut self, key: &str, mut read: impl FnMut(&mut Self) -> T) -> Option<Vec<T>> {
+        let list = self.take_list(key)?;
+        let mut all = Vec::with_capacity(list.len());
+        for (index, value) in list.into_iter().enumerate() {
+            let path = self.path.key(key).index(index);
+            match value {
+                Value::Table(table) => {
+                    let mut nested = Self::new(table).at(path);
+                    all.push(read(&mut nested));
+                    self.problems.extend(nested.finish().err().into_iter().flat_map(|error| error.problems));
+                }
+                other => {
+                    let what = format!("must be a table, not {}", other.kind());
+                    self.problems.push(Problem { path, what, suggestion: None });
+                }
+            }
+        }
+        Some(all)
     }
 
     /// Notes that something is wrong with a value, in words that follow its key.

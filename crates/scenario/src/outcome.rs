@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::run::mix;
+
 /// What came out of one run of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
@@ -32,6 +34,67 @@ pub struct Outcome {
     pub marks: Vec<Mark>,
     /// Single figures.
     pub facts: Vec<Fact>,
+}
+
+impl Outcome {
+    /// A hash over every number of it, times and counts included; texts are not in it. With [`Outcome::trace_hash`], equal
+    /// digests mean equal outcomes, as far as 64 bits can tell.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let mut digest = Digest::default();
+        digest.add(self.seed).add(u64::from(self.nodes)).time(self.virtual_time).add(self.trace_hash);
+        let Totals { sent, sent_bytes, delivered, delivered_bytes, duplicated, lost, events, turns } = &self.totals;
+        for number in [sent, sent_bytes, delivered, delivered_bytes, duplicated, events, turns] {
+            digest.add(*number);
+        }
+        lost.iter().for_each(|(_, count)| {
+            digest.add(*count);
+        });
+        for point in self.series.iter().flat_map(|series| &series.points) {
+            let Point { at, min, low, median, high, max, mean } = point;
+            digest.time(*at);
+            for value in [min, low, median, high, max, mean] {
+                digest.add(value.to_bits());
+            }
+        }
+        for histogram in &self.histograms {
+            digest.time(histogram.at);
+            for (value, nodes) in &histogram.counts {
+                digest.add(u64::from(*value)).add(u64::from(*nodes));
+            }
+        }
+        for graph in &self.graphs {
+            digest.time(graph.at);
+            for node in &graph.nodes {
+                digest.add(u64::from(node.number));
+            }
+            for (from, to) in &graph.edges {
+                digest.add(u64::from(*from)).add(u64::from(*to));
+            }
+        }
+        self.marks.iter().for_each(|mark| {
+            digest.time(mark.at);
+        });
+        self.facts.iter().for_each(|fact| {
+            digest.add(fact.value.to_bits());
+        });
+        digest.0
+    }
+}
+
+/// Numbers mixed into one, in order.
+#[derive(Default)]
+struct Digest(u64);
+
+impl Digest {
+    fn add(&mut self, word: u64) -> &mut Self {
+        self.0 = mix(self.0, word);
+        self
+    }
+
+    fn time(&mut self, time: Duration) -> &mut Self {
+        self.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+    }
 }
 
 /// Why a run ended.

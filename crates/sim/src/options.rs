@@ -173,11 +173,11 @@ pub struct NodeOptions {
     pub(crate) limits: Limits,
     pub(crate) hardening: Hardening,
     pub(crate) tick: Option<Duration>,
+    pub(crate) blocking: Blocking,
     pub(crate) cpu: Option<CpuModel>,
     pub(crate) skew: i32,
     pub(crate) ahead: Duration,
     pub(crate) behind: Duration,
-    pub(crate) blocking: Blocking,
     pub(crate) setup: Option<Setup>,
 }
 
@@ -239,6 +239,14 @@ impl NodeOptions {
         self
     }
 
+    /// How long work takes that is given to [`Handle::blocking`](ipv8_core::Handle::blocking), by the world's time; none by
+    /// default. It is done in the node's own turn, when that time has passed.
+    #[must_use]
+    pub fn blocking_takes(mut self, duration: Duration) -> Self {
+        self.blocking = Blocking::Inline(duration);
+        self
+    }
+
     /// Its work takes time; by default it takes none, and everything that arrives is taken in.
     #[must_use]
     pub const fn cpu(mut self, model: CpuModel) -> Self {
@@ -265,14 +273,6 @@ impl NodeOptions {
     #[must_use]
     pub const fn clock_behind(mut self, behind: Duration) -> Self {
         self.behind = behind;
-        self
-    }
-
-    /// How long work takes that is given to [`Handle::blocking`](ipv8_core::Handle::blocking), by the world's time; none by
-    /// default. It is done in the node's own turn, when that time has passed.
-    #[must_use]
-    pub fn blocking_takes(mut self, duration: Duration) -> Self {
-        self.blocking = Blocking::Inline(duration);
         self
     }
 

@@ -70,11 +70,13 @@ fn the_same_run_is_the_same() {
 #[test]
 fn a_changed_byte_is_found_where_it_is() {
     let recorded = recording();
-    // The payload of the 41st packet that was sent with a body: after its headers in the block.
+    // The payload of the first long packet after the 40th: after its headers in the block.
     let reader = Reader::new(recorded.as_slice()).unwrap();
     let packets: Vec<_> = reader.map(Result::unwrap).collect();
-    let ipv8_sim::capture::Entry::Udp(victim) = &packets[40] else { panic!() };
-    let same_before = packets[..40]
+    let long = |entry: &ipv8_sim::capture::Entry| matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes.len() > 60);
+    let index = (40..).find(|index| long(&packets[*index])).unwrap();
+    let ipv8_sim::capture::Entry::Udp(victim) = &packets[index] else { panic!() };
+    let same_before = packets[..index]
         .iter()
         .filter(|entry| matches!(entry, ipv8_sim::capture::Entry::Udp(packet) if packet.bytes == victim.bytes));
     // The bytes of the victim occur once for each time that the datagram was seen before.

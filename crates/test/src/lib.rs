@@ -78,6 +78,7 @@
 //! but it received:
 //!   nothing
 //! note: Add { identifier: 7, numbers: [40, 2] } from node 0 would have been it: LOST: link
+//! seed 1
 //! ```
 //!
 //! and the net, when it is dropped by a panic of any kind, prints its [trace](Net::trace) and its seed:

@@ -6,6 +6,7 @@
 //! | `base`, `discovery`, `dht` | the messages of the built-in overlays |
 //! | `catalogue` | which message an id of a community stands for |
 //! | `packet` | from bytes to what is shown of them |
+//! | `capture` | the packets of pcapng and pcap files |
 //! | `lines` | input, line by line, in bounded memory |
 //! | `human` | the form for people |
 
@@ -14,6 +15,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 
 mod base;
+mod capture;
 mod catalogue;
 mod dht;
 mod discovery;
@@ -30,28 +32,38 @@ use crate::failure::Failure;
 use crate::output;
 use lines::Lines;
 
-/// Decodes all lines of the input; fails quietly if one could not be read, for the output tells which.
+/// Decodes all packets of the input; fails quietly if one could not be read, for the output tells which.
 pub(crate) fn run(options: &DecodeOptions) -> Result<(), Failure> {
     let stdout = io::stdout().lock();
     match options.file.as_deref().filter(|path| *path != Path::new("-")) {
-        None => decode_all(io::stdin().lock(), stdout, options.json, "standard input"),
+        None => decode(io::stdin().lock(), stdout, options.json, "standard input"),
         Some(path) => {
             let name = path.display().to_string();
             let file = File::open(path).map_err(|error| {
-                Failure::Failed(format!("cannot read {name}: {error}; give a file of packets in hex"))
+                Failure::Failed(format!("cannot read {name}: {error}; give a file of packets in hex, or a capture"))
             })?;
-            decode_all(BufReader::with_capacity(1 << 16, file), stdout, options.json, &name)
+            decode(BufReader::with_capacity(1 << 16, file), stdout, options.json, &name)
         }
     }
 }
 
-fn decode_all(input: impl BufRead, output: impl Write, json: bool, name: &str) -> Result<(), Failure> {
+fn decode(mut input: impl BufRead, output: impl Write, json: bool, name: &str) -> Result<(), Failure> {
+    let is_capture = capture::is_next(&mut input).map_err(|error| cannot_read(name, &error))?;
+    let decode = if is_capture { capture::decode_all } else { decode_lines };
+    decode(input, output, json, name)
+}
+
+fn cannot_read(name: &str, error: &io::Error) -> Failure {
+    Failure::Failed(format!("cannot read {name}: {error}"))
+}
+
+fn decode_lines(input: impl BufRead, output: impl Write, json: bool, name: &str) -> Result<(), Failure> {
     let mut out = io::BufWriter::new(output);
     let mut lines = Lines::new(input);
     let mut number: u64 = 0;
     let mut failures: u64 = 0;
     loop {
-        let read = lines.next().map_err(|error| Failure::Failed(format!("cannot read {name}: {error}")))?;
+        let read = lines.next().map_err(|error| cannot_read(name, &error))?;
         let Some(line) = read else { break };
         number = number.saturating_add(1);
         let decoded = line.and_then(decode_line);

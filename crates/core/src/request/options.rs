@@ -66,10 +66,10 @@ impl From<Duration> for RequestOptions {
 
 /// Whether a question that is not answered is asked again. Off by default.
 ///
-/// All tries send the same message, signed anew, to where the peer is by then, and all have one identifier. So the answer counts
-/// whichever try it belongs to, late ones to the first included; it counts once; and a peer that gets the question twice can tell. This
-/// is safe because an answer is taken from no other peer than the one that was asked. But the peer may well do twice what
-/// it is asked for: retry only questions that do no harm then.
+/// All tries send the same message, signed anew, to where the peer is by then, and all have one identifier. So the answer
+/// counts whichever try it belongs to, late ones to the first included; it counts once; and a peer that gets the question
+/// twice can tell. This is safe because an answer is taken from no other peer than the one that was asked. But the peer may
+/// well do twice what it is asked for: retry only questions that do no harm then.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retry {
     pub(crate) times: u32,
