@@ -91,11 +91,12 @@ fn a_changed_byte_is_found_where_it_is() {
     let mut changed = recorded.clone();
     changed[place + 60] ^= 1;
     let difference = difference(compared(&changed, builder(1, 0.1), 10));
-    assert_eq!((difference.number, difference.first_byte()), (41, Some(60)));
+    let number = u64::try_from(index + 1).unwrap();
+    assert_eq!((difference.number, difference.first_byte()), (number, Some(60)));
     assert_eq!(difference.run.as_ref().unwrap().bytes, victim.bytes);
     assert_eq!(difference.before.len(), 10);
     let text = difference.to_string();
-    assert!(text.starts_with("packet 41 differs\n  recorded: "), "{text}");
+    assert!(text.starts_with(&format!("packet {number} differs\n  recorded: ")), "{text}");
     assert!(text.contains("first different byte: 60") && text.contains("the 10 packets before"), "{text}");
 }
 
