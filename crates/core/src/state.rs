@@ -362,8 +362,10 @@ impl State {
     /// How full the tables of the defence are.
     pub(crate) fn defence_tables(&self) -> DefenceTables {
         let (hosts, peers) = self.inbound.budgets();
-        let (votes, puncture_targets) = (self.own.votes(), self.punctures.len());
-        let mut tables = DefenceTables { votes, puncture_targets, hosts, peers, ..DefenceTables::default() };
+        let (puncture_targets, introducers) = self.punctures.len();
+        let votes = self.own.votes();
+        let mut tables =
+            DefenceTables { votes, puncture_targets, introducers, hosts, peers, ..DefenceTables::default() };
         for overlay in self.places.iter().filter_map(|place| place.overlay.as_ref()) {
             let (asked, moves) = overlay.asked.len();
             tables.asked += asked;
@@ -413,7 +415,7 @@ impl State {
             network.heard(source, now);
         }
         let network = overlay.own_network.as_ref().unwrap_or(&self.network);
-        let gate = Gate { hardening: &self.hardening, network, now };
+        let gate = Gate { hardening: &self.hardening, network, asked: &overlay.asked, now };
         self.inbound.accept(id, &overlay.routes, source, datagram, &gate)
     }
 

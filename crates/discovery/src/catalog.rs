@@ -157,8 +157,9 @@ const RANDOM_CHURN: &[Key] = &[
     Key::new("drop_time", "57.5", "Seconds of silence after which a peer that was pinged is dropped."),
     Key::new(
         "drop_never_heard",
-        "false",
-        "Whether one that was never heard again after its first packet is dropped too.",
+        "",
+        "Whether one that was never heard again after its first packet is dropped too: by default unless `hardening` is the \
+         preset `reference`.",
     ),
 ];
 
