@@ -43,8 +43,9 @@ pub struct Hardening {
     /// How much time, in microseconds, goes into checking signatures of the older curves for all who are no peers at their
     /// address; without limit if none is given. They cost ten to a hundred times as much as those of curve25519 (330 to 3,900
     /// µs on a machine of 2024, which is what a check is taken to cost here), so that a few hundred forged ones a second take
-    /// all the time of a node. What is too much is dropped as [`DropReason::Admission`](crate::DropReason). Those of peers,
-    /// and of curve25519, are checked all the same.
+    /// all the time of a node. What is too much is dropped as [`DropReason::Admission`](crate::DropReason). Those whom
+    /// we are asking for introductions, as trackers, have as much again; those of peers, and of curve25519, are checked all
+    /// the same.
     pub old_curves: Option<Rate>,
     /// The curves whose signatures are checked; all if none are given. Messages with keys of others are dropped as
     /// [`DropReason::Admission`](crate::DropReason). The public trackers sign with [`Curve::VeryLow`].
