@@ -192,8 +192,9 @@ const RANDOM_CHURN: &[Key] = &[
     ),
     Key::new(
         "drop_never_heard",
-        "false",
-        "Whether one that was never heard again after its first packet is dropped too.",
+        "",
+        "Whether one that was never heard again after its first packet is dropped too: by default unless `hardening` is the \
+         preset `reference`.",
     ),
 ];
 
