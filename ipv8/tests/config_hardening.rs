@@ -41,6 +41,16 @@ fn limits_of_signatures() {
 }
 
 #[test]
+fn old_curves_and_switches() {
+    assert_eq!(read("").old_curves, Hardening::default().old_curves);
+    assert_eq!(read("hardening.old_curves = false").old_curves, None);
+    assert_eq!(read("hardening.old_curves = { strangers = [5, 6] }").old_curves, Some(Rate::new(5, 6)));
+    let off = read("hardening = { random_identifiers = false, drop_never_heard = false }");
+    assert!(!off.random_identifiers && !off.drop_never_heard);
+    assert!(read("").random_identifiers && read("").drop_never_heard);
+}
+
+#[test]
 fn what_is_no_limit() {
     let expected = "must be [BURST, PER_SECOND], whole numbers from 1 to 4294967295";
     for wrong in ["[1]", "[1, 2, 3]", "[0, 1]", "[1, 0]", "[-1, 1]", "[1.5, 1]", "[4294967296, 1]", "7", "'x'"] {

@@ -27,8 +27,15 @@ pub(crate) fn read(values: &mut Settings) -> Hardening {
         if let Some(wan) = wan(values) {
             hardening.wan = wan;
         }
-        if let Some(challenge) = values.take_bool("challenge_moves") {
-            hardening.challenge_moves = challenge;
+        let switches = [
+            ("challenge_moves", &mut hardening.challenge_moves),
+            ("random_identifiers", &mut hardening.random_identifiers),
+            ("drop_never_heard", &mut hardening.drop_never_heard),
+        ];
+        for (key, switch) in switches {
+            if let Some(on) = values.take_bool(key) {
+                *switch = on;
+            }
         }
         if let Some(punctures) =
             limits(values, "punctures", hardening.punctures, Hardening::hardened().punctures, |limits| {
@@ -47,6 +54,13 @@ pub(crate) fn read(values: &mut Settings) -> Hardening {
             })
         {
             hardening.admission = admission;
+        }
+        if let Some(old_curves) =
+            limits(values, "old_curves", hardening.old_curves, Hardening::default().old_curves, |limit| {
+                [("strangers", limit)]
+            })
+        {
+            hardening.old_curves = old_curves;
         }
         if let Some(curves) = values.take_each("curves", curve) {
             hardening.curves = Some(curves).filter(|curves| !curves.is_empty());

@@ -205,6 +205,20 @@ pub const KEYS: &[Key] = &[
     )
     .like("true"),
     key(
+        "hardening.random_identifiers",
+        Kind::Bool,
+        "",
+        "Whether the identifiers of introduction requests cannot be guessed.",
+    )
+    .like("true"),
+    key(
+        "hardening.drop_never_heard",
+        Kind::Bool,
+        "",
+        "Whether the strategy RandomChurn asks and drops a peer of which nothing was heard after its first packet.",
+    )
+    .like("true"),
+    key(
         "hardening.punctures",
         Kind::Rates,
         "",
@@ -222,6 +236,14 @@ pub const KEYS: &[Key] = &[
          named is that of the preset, or of \"hardened\" where the preset has no limit; false is no limit.",
     )
     .like("{ per_stranger = [100000, 20000], strangers = [500000, 250000], per_peer = [1000000, 200000] }"),
+    key(
+        "hardening.old_curves",
+        Kind::Rates,
+        "",
+        "How much time may go into checking signatures of the older curves: `strangers` for all who are no peers. It is how many \
+         microseconds at once, and how many a second; false is no limit.",
+    )
+    .like("{ strangers = [500000, 750000] }"),
     key(
         "hardening.curves",
         Kind::List,
