@@ -190,7 +190,8 @@ impl Builder {
     }
 
     /// Finds first peers through the tracker at `HOST:PORT`. The first call replaces the public trackers; call it again
-    /// for more.
+    /// for more. (In a configuration, `bootstrap` and `--bootstrap` leave the public ones beside it unless
+    /// `default_bootstrap` is false.)
     pub fn bootstrap(mut self, tracker: impl Into<String>) -> Self {
         self.bootstrap.get_or_insert_default().push(tracker.into());
         self
@@ -273,6 +274,7 @@ impl Builder {
             name: C::name().to_owned(),
             key: KeyChoice::Node,
             after: Vec::new(),
+            enabled: true,
             conditions: Vec::new(),
             load,
         }));

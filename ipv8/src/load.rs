@@ -8,7 +8,7 @@ use ipv8_wire::Address;
 use crate::{
     builder::StartError,
     keys::Keys,
-    launcher::{Erased, Item, Launchers, Loading, Overrides, Prepared, Start, order},
+    launcher::{Erased, Launchers, Loading, Overrides, Prepared, Start, order},
 };
 
 /// An overlay as it waits to be loaded. A problem is kept until the start, so that saying more stays a chain of calls.
@@ -44,16 +44,12 @@ pub(crate) fn in_order(overlays: Vec<Planned>) -> Result<Vec<Prepared>, StartErr
         .into_iter()
         .map(|planned| planned.map_err(|(launcher, source)| StartError::Settings { launcher, source }))
         .collect::<Result<Vec<_>, _>>()?;
-    let items: Vec<_> = overlays
-        .iter()
-        .map(|overlay| {
-            let launched = overlay.conditions.iter().all(|condition| condition());
-            if !launched {
-                tracing::info!(launcher = overlay.name, "not launched: its condition does not hold");
-            }
-            Item { name: &overlay.name, after: &overlay.after, launched }
-        })
-        .collect();
+    let items: Vec<_> = overlays.iter().map(Prepared::item).collect();
+    for (overlay, item) in overlays.iter().zip(&items) {
+        if overlay.enabled && !item.launched {
+            tracing::info!(launcher = overlay.name, "not launched: its condition does not hold");
+        }
+    }
     let order = order(&items)?;
     let mut overlays: Vec<_> = overlays.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|index| overlays.get_mut(index)?.take()).collect())

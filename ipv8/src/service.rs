@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ipv8_core::{Community, Handle, Node, Stats};
+use ipv8_core::{Community, Handle, Node, Stats, stats::StatsReport};
 use ipv8_crypto::{Mid, PublicKey};
 use ipv8_net::{Running, StopReport};
 use tokio::task::JoinHandle;
@@ -75,6 +75,13 @@ impl Service {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.running.node().stats()
+    }
+
+    /// All numbers of the node, by overlay, message and task, with what the kernel dropped until now; see
+    /// [`Running::report`]. ([`Node::report`] knows what it dropped ten seconds ago at most.)
+    #[must_use]
+    pub fn report(&self) -> StatsReport {
+        self.running.report()
     }
 
     /// The node itself, to load and unload communities while it runs.

@@ -6,7 +6,7 @@ mod common;
 use common::{config, problems};
 use ipv8::{
     Launchers,
-    config::{Config, KEYS, Layers, default_file, reference},
+    config::{Config, KEYS, Kind, Layers, default_file, reference},
 };
 
 /// Values by key, whatever they come from.
@@ -64,6 +64,44 @@ fn every_key_is_in_it_and_is_known() {
     for key in KEYS {
         let (_, name) = key.name.rsplit_once('.').unwrap_or(("", key.name));
         assert!(default_file().contains(&format!("\n#{name} = ")), "{}", key.name);
+    }
+}
+
+/// What the page says of each key is what its values are, and what is said to whoever writes something else.
+#[test]
+fn every_key_is_of_the_kind_that_the_page_names() {
+    for key in KEYS.iter().filter(|key| !key.name.contains("[]")) {
+        for value in [key.default, key.example].into_iter().filter(|value| !value.is_empty()) {
+            let is = match value.as_bytes()[0] {
+                b'"' => "text",
+                b'[' => "list",
+                b'{' => "table",
+                b't' | b'f' => "true or false",
+                _ if value.contains('.') => "number",
+                _ => "whole number",
+            };
+            let entry = reference();
+            let entry = entry.split(&format!("### `{}`\n\n", key.name)).nth(1).unwrap();
+            let named = entry.split(" · ").next().unwrap();
+            assert!(named.contains(is), "{}: {value} is no {named}", key.name);
+        }
+        // A value of a kind that it is not: `api` is refused whatever it is.
+        let wrong = if matches!(key.kind, Kind::Bool) { "7" } else { "true" };
+        let found = problems("a.toml", &format!("{} = {wrong}", key.name));
+        let expected = match key.kind {
+            _ if key.name == "api" => "not available",
+            Kind::Bool => "true or false",
+            Kind::Integer => "a whole number",
+            Kind::Number => "a number",
+            Kind::Text => "text",
+            // One address may stand alone.
+            Kind::List if key.name == "listen" => "IP:PORT",
+            Kind::List => "a list",
+            Kind::TextOrInteger => "or a number",
+            Kind::Rates => "a table of rates, or false",
+            Kind::Tables | Kind::Any => panic!("give this test what {} says", key.name),
+        };
+        assert!(found.len() == 1 && found[0].contains(expected), "{}: {found:?}", key.name);
     }
 }
 

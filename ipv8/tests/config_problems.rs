@@ -87,6 +87,31 @@ fn negative_and_absurd_numbers() {
 }
 
 #[test]
+fn times_with_which_a_node_would_do_harm() {
+    let walker = |strategy: &str, init: &str| {
+        let walker = format!("walkers = [{{ strategy = '{strategy}', init = {{ {init} }} }}]");
+        let found = problems("a.toml", &format!("[[overlay]]\nclass = 'DiscoveryCommunity'\n{walker}"));
+        found.into_iter().map(|problem| problem.split("init.").last().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(walker("RandomWalk", "timeout = 0"), ["timeout: must be from 0.1 to 3600 seconds, not 0"]);
+    assert_eq!(walker("RandomChurn", "ping_interval = 0"), ["ping_interval: must be from 0.1 to 86400 seconds, not 0"]);
+    assert_eq!(
+        walker("RandomChurn", "drop_time = 10"),
+        ["drop_time: must not be less than inactive_time, which is 27.5, not 10"]
+    );
+    assert_eq!(
+        walker("RandomChurn", "inactive_time = 60"),
+        ["inactive_time: must not be more than drop_time, which is 57.5, not 60"]
+    );
+    assert_eq!(walker("RandomChurn", "inactive_time = 10, drop_time = 10"), [""; 0]);
+    one(
+        "[[overlay]]\nclass = 'DiscoveryCommunity'\n[[overlay.bootstrappers]]\nclass = 'TrackerBootstrapper'\n\
+         init = { bootstrap_timeout = 0 }",
+        "a.toml:5:10: overlay[0].bootstrappers[0].init.bootstrap_timeout: must be from 1 to 86400 seconds, not 0",
+    );
+}
+
+#[test]
 fn unknown_names_come_with_what_there_is() {
     let overlay = "[[overlay]]\nclass = 'DiscoveryCommunity'\n";
     one(

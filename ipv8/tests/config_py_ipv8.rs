@@ -3,13 +3,13 @@
 
 mod common;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use common::{config, problems};
 use ipv8::{
-    KeySource, Launchers,
-    config::{Config, Layers},
-    discovery::DEFAULT_TRACKERS,
+    KeySource,
+    config::Config,
+    core::{DropReason, Node, NodeConfig, Time, crypto::PrivateKey},
 };
 
 /// What `json.dumps(get_default_configuration(), indent=4)` prints with pyipv8 3.2.1.
@@ -114,10 +114,42 @@ fn problems_have_their_place_too() {
 }
 
 #[test]
-fn trackers_of_the_command_line_take_the_place_of_those_of_the_dictionary() {
-    let read = |layers: Layers| layers.text("py.json", DEFAULT).read(&Launchers::standard()).unwrap();
-    let config = read(Layers::new().flag("--bootstrap", "bootstrap", "127.0.0.1:1"));
-    assert_eq!(config.trackers.len(), 1 + DEFAULT_TRACKERS.len());
-    let none = read(Layers::new().flag("--no-default-bootstrap", "default_bootstrap", "false"));
-    assert!(none.trackers.is_empty());
+fn what_the_reference_sets_on_every_community_is_taken_out_of_initialize() {
+    let text =
+        |more: &str| format!("{{\"overlays\": [{{\"class\": \"DiscoveryCommunity\", \"initialize\": {{{more}}}}}]}}");
+    let read = config("py.json", &text("\"max_peers\": 1, \"anonymize\": false"));
+    shows(&read, "overlay[0].max_peers", "1", "py.json:1:62");
+    shows(&read, "overlay[0].settings", "{}", "py.json:1:47");
+    assert_eq!(refused(read), 1);
+    assert_eq!(refused(config("py.json", &text("\"max_peers\": -1"))), 0);
+    assert_eq!(
+        problems("py.json", &text("\"max_peers\": -2")),
+        ["py.json:1:62: overlays[0].initialize.max_peers: must be from 0 to 1000000, or -1 for any number, not -2"]
+    );
+    assert_eq!(
+        problems("py.json", &text("\"anonymize\": true")),
+        ["py.json:1:62: overlays[0].initialize.anonymize: is not available here: leave it out, or write false"]
+    );
+    assert!(problems("py.json", &text("\"max_peer\": 1"))[0].contains("is not known here"));
+    // It is a word of that dictionary only.
+    let own = "[[overlay]]\nclass = 'DiscoveryCommunity'\nsettings = { max_peers = 1 }";
+    assert!(problems("a.toml", own)[0].contains("overlay[0].settings.max_peers: is not known here"));
+}
+
+/// How many of three peers that ask for an introduction are refused, because there are too many.
+fn refused(config: Config) -> u64 {
+    let key = |number: u8| PrivateKey::from_bytes(&[b"LibNaCLSK:".as_slice(), &[number; 64]].concat()).unwrap();
+    let node = Node::new(NodeConfig::new(key(0), [0; 32]));
+    config.load(&node).unwrap();
+    for number in 1..=3 {
+        let asking = Node::new(NodeConfig::new(key(number), [number; 32]));
+        let bootstrap = "[[overlay]]\nclass = 'DiscoveryCommunity'\n[[overlay.bootstrappers]]\nclass = 'TrackerBootstrapper'\n\
+            init = { trackers = ['127.0.0.1:1'] }";
+        common::config("a.toml", bootstrap).load(&asking).unwrap();
+        asking.poll(Time::from_duration(Duration::from_secs(1)));
+        let request = asking.poll_transmit().unwrap();
+        let from = SocketAddr::from(([127, 0, 0, 1], 1_000 + u16::from(number)));
+        node.handle(Time::from_duration(Duration::from_secs(1)), [(from, request.bytes.as_slice())]);
+    }
+    node.stats().dropped(DropReason::PeerLimit)
 }

@@ -8,7 +8,7 @@ use crate::shell::{Failure, cargo, output, root};
 
 /// A crate, the members of the workspace that it may depend on, and whether a runtime may be among its dependencies.
 /// "Dependencies point left only": see docs/ARCHITECTURE.md.
-const LAYERS: [(&str, &[&str], bool); 8] = [
+const LAYERS: [(&str, &[&str], bool); 10] = [
     ("ipv8-derive", &[], false),
     ("ipv8-wire", &["ipv8-derive"], false),
     ("ipv8-crypto", &["ipv8-derive", "ipv8-wire"], false),
@@ -17,9 +17,12 @@ const LAYERS: [(&str, &[&str], bool); 8] = [
     ("ipv8-dht", ABOVE_CORE, false),
     ("ipv8-net", ABOVE_CORE, true),
     ("ipv8-sim", ABOVE_CORE, false),
+    ("ipv8-scenario", ABOVE_SIM, false),
+    ("ipv8-test", ABOVE_SIM, false),
 ];
 const CORE: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto"];
 const ABOVE_CORE: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core"];
+const ABOVE_SIM: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core", "ipv8-discovery", "ipv8-sim"];
 
 /// What does I/O or keeps time on its own. Matched as a name or as the beginning of one (`tokio-util`).
 const RUNTIMES: [&str; 5] = ["tokio", "mio", "async-std", "smol", "async-io"];

@@ -208,7 +208,7 @@ pub(crate) struct SimulateOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) trace: Option<PathBuf>,
     /// Run again what a trace has recorded, and say where the two first differ: exit status 1 if they do
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "nodes", "seed", "until", "trace", "plots", "json", "show"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "nodes", "seed", "until", "trace", "plots", "show"])]
     pub(crate) replay: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

@@ -31,15 +31,15 @@ impl Failure {
         }
     }
 
-    /// Says it on standard error, in one line, and gives the exit status.
-    pub(crate) fn report(self) -> ExitCode {
+    /// Says it on standard error, in one line, if somebody `listens` there, and gives the exit status.
+    pub(crate) fn report(self, listens: bool) -> ExitCode {
         let (messages, status) = match self {
             Self::Failed(message) => (vec![message], 1),
             Self::Usage(message) => (vec![message], 2),
             Self::Problems(messages) => (messages, 2),
             Self::Quiet => return ExitCode::from(1),
         };
-        for message in messages {
+        for message in messages.into_iter().filter(|_| listens) {
             // Nobody is left to be told if this fails.
             let _ = writeln!(io::stderr(), "ipv8: {}", one_line(&message));
         }

@@ -4,7 +4,6 @@
 //! as one line. Exit status 0 means done, 1 that the work failed, 2 wrong usage.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -15,6 +14,7 @@ pub mod decode;
 mod demo;
 mod failure;
 mod key;
+mod lines;
 mod logs;
 mod output;
 mod run;
@@ -35,9 +35,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(args) => run(args),
         Err(error) => args::explain(&error),
     };
+    let logs_were_read = logs::finish();
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        // What cannot be written would only keep the program from ending.
+        Err(failure) => failure.report(logs_were_read),
     }
 }
 
@@ -64,6 +66,6 @@ fn report_panics() {
     std::panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("no message").replace('\n', " ");
         let place = info.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
-        let _ = writeln!(std::io::stderr(), "ipv8: this is a defect, please report it: {message}{place}");
+        logs::say(&format!("ipv8: this is a defect, please report it: {message}{place}"));
     }));
 }

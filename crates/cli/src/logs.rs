@@ -1,6 +1,7 @@
-//! Logs, on standard error.
+//! Logs, on standard error. A reader who stalls there holds nothing up: see [`Lines`].
 
 use std::io;
+use std::sync::OnceLock;
 
 use ipv8::config::{Log, LogFormat};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -8,6 +9,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::Failure;
+use crate::lines::Lines;
 
 /// Names the levels of parts of the program: `debug`, or `warn,ipv8_core=trace`. It goes before `-v`.
 const VARIABLE: &str = "IPV8_LOG";
@@ -42,12 +44,64 @@ pub(crate) fn start_with(log: &Log) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What logs are written to, once there are any.
+static LINES: OnceLock<Lines> = OnceLock::new();
+
+/// Waits for the last lines to be read, but not for long; whether they were.
+pub(crate) fn finish() -> bool {
+    // Lines that could not be written are lost, rather than a reason to fail.
+    LINES.get().is_none_or(|lines| lines.finish().unwrap_or(true))
+}
+
+/// Writes a line where logs go, beside them.
+pub(crate) fn say(line: &str) {
+    use io::Write as _;
+    // Nobody is left to be told if this fails.
+    let _ = match LINES.get() {
+        Some(lines) => lines.push(format!("{line}\n").into_bytes()),
+        None => writeln!(io::stderr(), "{line}"),
+    };
+}
+
 fn install(filter: Targets, format: LogFormat) {
-    // A log that cannot be written is lost, rather than a reason to fail.
-    let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).log_internal_errors(false);
+    let notice = match format {
+        LogFormat::Json => dropped_json,
+        LogFormat::Text => dropped_text,
+    };
+    // Without a thread for it there is no log, as when one cannot be written.
+    let Ok(lines) = Lines::start(io::stderr(), notice) else { return };
+    if LINES.set(lines.clone()).is_err() {
+        return;
+    }
+    let writer = move || Writer(lines.clone());
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer).log_internal_errors(false);
     let registry = tracing_subscriber::registry().with(filter);
     let _ = match format {
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
         LogFormat::Text => registry.with(layer.with_ansi(io::IsTerminal::is_terminal(&io::stderr()))).try_init(),
     };
+}
+
+/// Takes the lines of a log, each of which comes as a whole.
+struct Writer(Lines);
+
+impl io::Write for Writer {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.push(line.to_vec())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn dropped_json(lines: u64) -> String {
+    format!(
+        "{{\"level\":\"WARN\",\"message\":\"lines of the log were dropped, for nobody read them\",\"lines\":{lines}}}"
+    )
+}
+
+fn dropped_text(lines: u64) -> String {
+    format!("WARN {lines} lines of the log were dropped, for nobody read them")
 }

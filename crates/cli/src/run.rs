@@ -1,7 +1,6 @@
 //! `ipv8 run`: a node until it is stopped.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -12,9 +11,10 @@ use tokio::time::MissedTickBehavior;
 
 use crate::args::RunOptions;
 use crate::failure::Failure;
+use crate::output::Events;
 use crate::runtime::{self, Asked, Signals};
 use crate::statistics::Statistics;
-use crate::{config, logs, output};
+use crate::{config, logs};
 
 /// How often is looked which peers came and went.
 const LOOK: Duration = Duration::from_millis(250);
@@ -26,20 +26,21 @@ pub(crate) fn run(options: &RunOptions, verbose: u8) -> Result<(), Failure> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    let json = options.json;
-    runtime::block_on(async {
+    let events = Events::start(options.json)?;
+    let result = runtime::block_on(async {
         let mut signals = Signals::new()?;
         let service = config.into_builder().start().await.map_err(Failure::failed)?;
-        let result = watch(&service, &mut signals, json).await;
-        let statistics = Statistics::of(&service);
+        let result = watch(&service, &mut signals, &events).await;
+        let statistics = Statistics::of(service.report());
         runtime::goodbye(service.stop_within(runtime::LAST_TASKS)).await;
-        result.and_then(|()| statistics.print(json))
-    })
+        result.and_then(|()| statistics.print(&events))
+    });
+    result.and(events.finish())
 }
 
 /// Tells what happens until the program is to stop.
-async fn watch(service: &Service, signals: &mut Signals, json: bool) -> Result<(), Failure> {
-    Event::started(service).print(json)?;
+async fn watch(service: &Service, signals: &mut Signals, events: &Events) -> Result<(), Failure> {
+    Event::started(service).print(events)?;
     let mut known = BTreeMap::new();
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,11 +48,11 @@ async fn watch(service: &Service, signals: &mut Signals, json: bool) -> Result<(
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => return Ok(()),
-                Asked::Statistics => Statistics::of(service).print(json)?,
+                Asked::Statistics => Statistics::of(service.report()).print(events)?,
             },
             _ = looks.tick() => {
                 for event in changes(service, &mut known) {
-                    event.print(json)?;
+                    event.print(events)?;
                 }
             }
         }
@@ -79,20 +80,13 @@ impl Event {
         }
     }
 
-    fn print(&self, json: bool) -> Result<(), Failure> {
-        let mut out = io::stdout();
-        if json {
-            output::json(&mut out, self)?;
-        } else {
-            let line = match self {
-                Self::Started { listen, mid, .. } => format!("the node listens at {} as {mid}", listen.join(" and ")),
-                Self::Peer { mid, address: Some(address) } => format!("met {mid} at {address}"),
-                Self::Peer { mid, address: None } => format!("met {mid}"),
-                Self::PeerLost { mid } => format!("lost {mid}"),
-            };
-            output::line(&mut out, &line)?;
-        }
-        output::flush(&mut out)
+    fn print(&self, events: &Events) -> Result<(), Failure> {
+        events.print(self, || match self {
+            Self::Started { listen, mid, .. } => format!("the node listens at {} as {mid}", listen.join(" and ")),
+            Self::Peer { mid, address: Some(address) } => format!("met {mid} at {address}"),
+            Self::Peer { mid, address: None } => format!("met {mid}"),
+            Self::PeerLost { mid } => format!("lost {mid}"),
+        })
     }
 }
 

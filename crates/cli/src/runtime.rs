@@ -22,7 +22,7 @@ pub(crate) fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Re
 }
 
 /// How long the last tasks of communities may take; what is left of [`GOODBYE`] is for their datagrams.
-pub(crate) const LAST_TASKS: Duration = Duration::from_millis(700);
+pub(crate) const LAST_TASKS: Duration = Duration::from_millis(500);
 
 /// Waits for a goodbye, but not for long. The log tells what did not end.
 pub(crate) async fn goodbye<T>(goodbye: impl Future<Output = T>) {

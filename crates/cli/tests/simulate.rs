@@ -5,7 +5,7 @@ mod common;
 
 use common::{Directory, ipv8};
 
-const SMALL: [&str; 6] = ["discovery", "--nodes", "8", "--until", "8", "--json"];
+const SMALL: [&str; 6] = ["discovery", "--nodes", "8", "--until", "12", "--json"];
 
 #[test]
 fn the_same_command_prints_the_same_bytes() {
@@ -40,10 +40,10 @@ fn a_trace_runs_again_and_a_changed_one_is_told_from_it() {
 fn plots_are_written() {
     let directory = Directory::new();
     let plots = directory.file("plots");
-    let run = ipv8(["simulate", "discovery", "--nodes", "8", "--until", "8", "--plots", &plots], b"");
+    let run = ipv8(["simulate", "discovery", "--nodes", "8", "--until", "12", "--plots", &plots], b"");
     assert_eq!(run.status, Some(0), "{}", run.stderr);
     let page = std::fs::read_to_string(format!("{plots}/index.html")).unwrap();
-    assert!(page.contains("ipv8 simulate discovery --nodes 8 --seed 1 --until 8"), "{page}");
+    assert!(page.contains("ipv8 simulate discovery --nodes 8 --seed 1 --until 12"), "{page}");
 }
 
 #[test]

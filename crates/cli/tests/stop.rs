@@ -37,7 +37,8 @@ fn a_tracker_stops() {
         assert_eq!(stop(&mut child, signal), Some(0));
         let mut rest = String::new();
         stdout.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "");
+        let last: serde_json::Value = serde_json::from_str(&rest).unwrap();
+        assert_eq!((&last["event"], &last["peers"]), (&"statistics".into(), &0.into()));
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use crate::{
     defence::asked::Answer,
     defence::hardening::WanEstimate,
-    defence::votes::{Scope, Votes},
+    defence::votes::{Scope, Voter, Votes},
     messages::{NO_ADDRESS, old_style},
     network::Addresses,
     time::Time,
@@ -124,8 +124,8 @@ impl OwnAddresses {
         address.port() != 0 && !ip.is_unspecified() && !many && !loopback
     }
 
-    /// An introduction response tells where its sender, who wrote from `by`, sees us.
-    pub(crate) fn told(&mut self, how: WanEstimate, by: SocketAddr, answer: Answer, address: SocketAddr, now: Time) {
+    /// An introduction response tells where its sender sees us.
+    pub(crate) fn told(&mut self, how: WanEstimate, by: Voter, answer: Answer, address: SocketAddr, now: Time) {
         if !self.may_be_peer(address) {
             return;
         }

@@ -10,7 +10,8 @@ use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
     community::OverlayId,
-    defence::admission::{Budget, Payer, price},
+    defence::admission::{Budget, Payer, Sender, price},
+    defence::asked::Asked,
     defence::hardening::Hardening,
     defence::limits::Bucket,
     keys::{KeyCache, SenderKey},
@@ -47,7 +48,20 @@ pub(crate) struct Gate<'a> {
     pub(crate) hardening: &'a Hardening,
     /// Where the peers are whose messages are not those of strangers.
     pub(crate) network: &'a Network,
+    /// Whom the community asked for introductions.
+    pub(crate) asked: &'a Asked,
     pub(crate) now: Time,
+}
+
+impl Gate<'_> {
+    /// Who somebody with this key seems to be.
+    fn sender(&self, source: SocketAddr, key: &[u8]) -> Sender {
+        match self.network.peer_at(source, key) {
+            Some(mid) => Sender::Peer(mid),
+            None if self.asked.is_open(source, self.now) => Sender::Asked,
+            None => Sender::Stranger,
+        }
+    }
 }
 
 impl Accepted<'_> {
@@ -81,8 +95,8 @@ pub(crate) struct Inbound {
     keys: KeyCache,
     /// Boxed: few nodes have one.
     budget: Option<Box<Budget>>,
-    /// What strangers have left for old curves, in microseconds; full until somebody uses one.
-    old_curves: Option<Bucket>,
+    /// What strangers have left for old curves, in microseconds, and those whom we asked; full until somebody uses one.
+    old_curves: [Option<Bucket>; 2],
     verifier: Box<dyn Verifier>,
     verdicts: Vec<bool>,
 }
@@ -90,7 +104,7 @@ pub(crate) struct Inbound {
 impl Inbound {
     pub(crate) fn new(verifier: Box<dyn Verifier>, keys: KeyCache, hardening: &Hardening) -> Self {
         let budget = hardening.admission.map(Budget::new).map(Box::new);
-        Self { keys, budget, old_curves: None, verifier, verdicts: Vec::new() }
+        Self { keys, budget, old_curves: [None; 2], verifier, verdicts: Vec::new() }
     }
 
     /// Hosts and peers whose budget is remembered.
@@ -139,9 +153,9 @@ impl Inbound {
                 return Err(DropReason::PublicKey);
             }
             let payer = match &mut self.budget {
-                Some(budget) => Some(
-                    budget.admit(gate.network.peer_at(source, key), source, gate.now).ok_or(DropReason::Admission)?,
-                ),
+                Some(budget) => {
+                    Some(budget.admit(gate.sender(source, key), source, gate.now).ok_or(DropReason::Admission)?)
+                }
                 None => None,
             };
             // By what this node met before, whatever others of its process did: that must not be told from outside.
@@ -187,10 +201,14 @@ impl Inbound {
     /// them, always are.
     fn has_time_for_old_curve(&mut self, source: SocketAddr, key: &PublicKey, gate: &Gate<'_>) -> bool {
         let Some(rate) = gate.hardening.old_curves else { return true };
-        if gate.network.peer_at(source, key.as_bytes()).is_some() {
-            return true;
-        }
-        let bucket = self.old_curves.get_or_insert_with(|| Bucket::full(rate, gate.now));
+        let [strangers, asked] = &mut self.old_curves;
+        let bucket = match gate.sender(source, key.as_bytes()) {
+            Sender::Peer(_) => return true,
+            // Trackers sign with such keys, and are to be heard however many forge.
+            Sender::Asked => asked,
+            Sender::Stranger => strangers,
+        };
+        let bucket = bucket.get_or_insert_with(|| Bucket::full(rate, gate.now));
         let has_some = bucket.has_some(rate, gate.now);
         if has_some {
             bucket.take(price(key));

@@ -14,6 +14,7 @@ use crate::{
     context::{Context, Received},
     defence::asked::Answer,
     defence::hardening::Unsolicited,
+    defence::votes::Voter,
     messages::{
         Flags, Introduced, Introduction, IntroductionRequest, IntroductionResponse, NO_ADDRESS, NewIntroductionRequest,
         NewIntroductionResponse, NewPuncture, NewPunctureRequest, Puncture, PunctureRequest, old_style,
@@ -31,11 +32,13 @@ pub(crate) fn base_routes<C: Community>(r: &mut Routes<C>) {
         .base::<NewIntroductionRequest, _>(|c, cx, from, m| on_request(c, cx, from, m.into()))
         .base::<IntroductionResponse, _>(|c, cx, from, m| on_response(c, cx, from, m.into()))
         .base::<NewIntroductionResponse, _>(|c, cx, from, m| on_response(c, cx, from, m.into()))
-        .base::<PunctureRequest, _>(|_, cx, _, m| {
-            on_puncture_request(cx, m.lan_walker_address.into(), m.wan_walker_address.into(), m.identifier, false);
+        .base::<PunctureRequest, _>(|_, cx, from, m| {
+            let walker = (m.lan_walker_address.into(), m.wan_walker_address.into());
+            on_puncture_request(cx, from, walker, m.identifier, false);
         })
-        .base::<NewPunctureRequest, _>(|_, cx, _, m| {
-            on_puncture_request(cx, m.lan_walker_address, m.wan_walker_address, m.identifier, true);
+        .base::<NewPunctureRequest, _>(|_, cx, from, m| {
+            let walker = (m.lan_walker_address, m.wan_walker_address);
+            on_puncture_request(cx, from, walker, m.identifier, true);
         })
         // A puncture has done its work by arriving; a peer that we know is from now on where it came from, or asked.
         .base_move::<Puncture>()
@@ -83,7 +86,8 @@ fn on_response<C: Community>(community: &mut C, cx: &mut Context<'_>, from: &Rec
         _ => {}
     }
     let (now, wan) = (cx.state.now, cx.state.hardening.wan);
-    cx.state.own.told(wan, from.source(), answer, response.destination, now);
+    let voter = Voter { address: from.source(), is_public: cx.network().is_blacklisted(from.source()) };
+    cx.state.own.told(wan, voter, answer, response.destination, now);
     if answer == Answer::Here
         && let Some(sender) = from.sender_key().filter(|sender| sender.canonical)
     {
@@ -144,18 +148,25 @@ fn offer_interface(cx: &mut Context<'_>, peer: &Peer, response: &Introduced) {
     }
 }
 
-fn on_puncture_request(cx: &mut Context<'_>, lan: SocketAddr, wan: SocketAddr, identifier: u16, new_style: bool) {
+fn on_puncture_request(
+    cx: &mut Context<'_>,
+    from: &Received<'_>,
+    (lan, wan): (SocketAddr, SocketAddr),
+    identifier: u16,
+    new_style: bool,
+) {
     let target = if wan.ip() == cx.state.own.wan.ip() { lan } else { wan };
     // Anybody can ask for this, so nothing is sent, or even signed, to where no peer can be.
     if !cx.state.own.may_be_peer(target) {
         cx.count_drop(DropReason::NoAddress);
         return;
     }
-    if let Some(limits) = cx.state.hardening.punctures
-        && !cx.state.punctures.admit(limits, target, cx.state.now)
-    {
-        cx.count_drop(DropReason::RateLimited);
-        return;
+    if let Some(limits) = cx.state.hardening.punctures {
+        let introducer = Some(from.source()).filter(|source| cx.is_introducer(*source));
+        if !cx.state.punctures.admit(limits, introducer, target, cx.state.now) {
+            cx.count_drop(DropReason::RateLimited);
+            return;
+        }
     }
     match cx.write_puncture(wan, identifier, new_style) {
         Ok(unsigned) => cx.send_unsigned(target, unsigned),
@@ -230,6 +241,14 @@ impl Context<'_> {
     #[must_use]
     pub fn is_crowded_out(&self, mid: &Mid, source: SocketAddr) -> bool {
         self.network().is_crowded(source) && self.network().get(mid).is_none()
+    }
+
+    /// Whether somebody at this address may introduce us to others: a peer, a tracker, or who is being asked by us.
+    fn is_introducer(&self, address: SocketAddr) -> bool {
+        let network = self.network();
+        network.by_address(address).is_some()
+            || network.is_blacklisted(address)
+            || self.overlay.asked.is_open(address, self.state.now)
     }
 
     /// Whether an address was asked so often without an answer that it is left alone for a while.
@@ -393,6 +412,11 @@ impl Context<'_> {
         new_style: bool,
         of: Option<Mid>,
     ) -> Result<Vec<u8>, SendError> {
+        if self.state.hardening.random_identifiers {
+            // Received times are never merged into the clock, and nobody minds how far it goes on.
+            let step = self.state.rng.random_range(0..65_536);
+            self.set_global_time(self.global_time().saturating_add(step));
+        }
         let global_time = self.claim_global_time() % 65_536;
         // Always fits: it was just reduced.
         let identifier = u16::try_from(global_time).unwrap_or_default();

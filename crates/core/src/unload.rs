@@ -175,7 +175,9 @@ impl State {
         let Some(overlay) = self.overlay_mut(id) else { return false };
         if let Some(closing) = &mut overlay.closing {
             closing.told.push(told);
-            if deadline < closing.deadline {
+            if limit.is_zero() {
+                self.finish_unload(id);
+            } else if deadline < closing.deadline {
                 closing.deadline = deadline;
                 let old = closing.timer.take();
                 self.limit_unload(id, old, deadline);

@@ -163,20 +163,40 @@ fn addresses_of_all_classes_come_back() {
     assert_eq!(node.save_peers(), saved, "nothing is lost on the way");
 }
 
+/// So many walks to the node of a number have no answer.
+fn miss(plain: &Handle<Plain>, number: u8, walks: usize) {
+    for _ in 0..walks {
+        plain.with(|_, cx| cx.network_mut().remove_address(address(number))).unwrap();
+    }
+}
+
+fn give_up(plain: &Handle<Plain>, number: u8) {
+    miss(plain, number, 3);
+}
+
+#[test]
+fn a_peer_is_given_up_when_three_walks_were_lost() {
+    let (node, plain, _) = both(60);
+    node.load_peers(&snapshot()).unwrap();
+    miss(&plain, 2, 2);
+    assert_eq!(walkable(&plain), [address(2), address(4)]);
+    miss(&plain, 2, 1);
+    assert_eq!(walkable(&plain), [address(4)]);
+}
+
 #[test]
 fn a_node_that_reaches_nobody_forgets_nobody() {
     let saved = snapshot();
     let (node, plain, _) = both(60);
     node.load_peers(&saved).unwrap();
-    let give_up = |number| plain.with(|_, cx| cx.network_mut().remove_address(address(number))).unwrap();
-    give_up(2);
+    give_up(&plain, 2);
     assert_eq!(walkable(&plain), [address(4)], "who does not answer is left alone");
     let (again, others, _) = both(120);
     assert_eq!(again.load_peers(&node.save_peers()), Ok(3), "and saved all the same");
     assert_eq!(walkable(&others), [address(2), address(4)]);
 
-    give_up(4);
-    give_up(3);
+    give_up(&plain, 4);
+    give_up(&plain, 3);
     assert_eq!(walkable(&plain), [address(2), address(4)], "where nobody answers, all are tried again");
 }
 
@@ -185,7 +205,7 @@ fn who_did_not_answer_for_a_month_is_forgotten() {
     let month = 31 * 24 * 3600;
     let (node, plain, apart) = both(month);
     node.load_peers(&snapshot()).unwrap();
-    plain.with(|_, cx| cx.network_mut().remove_address(address(2))).unwrap();
+    give_up(&plain, 2);
     // In this network somebody answers.
     apart.with(|_, cx| add_v4(cx, 7)).unwrap();
     let (again, plain, apart) = both(month);
@@ -248,6 +268,20 @@ fn the_format_is_as_documented() {
     let checksum = Sha256::digest(&expected);
     expected.extend(&checksum[..8]);
     assert_eq!(saved, expected);
+}
+
+#[test]
+fn of_a_long_snapshot_of_the_reference_what_stays_is_counted() {
+    let (node, plain, _) = both(0);
+    let place = |number: u16| ([10, 1, number.to_be_bytes()[0], number.to_be_bytes()[1]], 8_090_u16);
+    let bytes = |numbers: std::ops::Range<u16>| -> Vec<u8> {
+        let address = |number| [[1].as_slice(), &place(number).0, &place(number).1.to_be_bytes()].concat();
+        numbers.flat_map(address).collect()
+    };
+    assert_eq!(node.load_peers(&bytes(0..5_000)), Ok(1_000));
+    assert_eq!(walkable(&plain), (4_000..5_000).map(|number| SocketAddr::from(place(number))).collect::<Vec<_>>());
+    // Those of one address are one.
+    assert_eq!(node.load_peers(&bytes(7..8).repeat(3)), Ok(1));
 }
 
 #[test]

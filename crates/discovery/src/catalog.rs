@@ -3,7 +3,7 @@
 //! Names and keys are those of the reference's configuration (`configuration.py`), so that its dictionaries can be taken
 //! as they are.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, ops::RangeInclusive, time::Duration};
 
 use ipv8_core::{Bootstrapper, BootstrapperCatalog, Settings, SettingsError, StrategyCatalog, Value, catalog::Key};
 use ipv8_wire::Address;
@@ -61,9 +61,22 @@ pub fn strategies() -> StrategyCatalog {
         )
 }
 
+/// How long may be waited for the answer of an address: below a tenth of a second, none comes in time from far away.
+const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3_600);
+
+/// How often all trackers, or likely ports of a LAN, may be asked: a node without peers does so as often as it may.
+const ROUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+/// The silences of a peer after which something is done, and the pause between two pings.
+const SILENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
+
+/// What [`RandomChurn`] does unless told otherwise: to check one of the two against the other.
+const INACTIVE_TIME: Duration = Duration::from_millis(27_500);
+const DROP_TIME: Duration = Duration::from_millis(57_500);
+
 fn random_walk(settings: &mut Settings) -> RandomWalk {
     let mut walk = RandomWalk::default();
-    if let Some(timeout) = settings.take_duration("timeout") {
+    if let Some(timeout) = settings.take_duration_within("timeout", TIMEOUTS) {
         walk = walk.timeout(timeout);
     }
     if let Some(window) = settings.take_usize("window_size") {
@@ -81,7 +94,7 @@ fn random_walk(settings: &mut Settings) -> RandomWalk {
 
 fn steered_walk(settings: &mut Settings) -> SteeredWalk {
     let mut walk = SteeredWalk::default();
-    if let Some(timeout) = settings.take_duration("timeout") {
+    if let Some(timeout) = settings.take_duration_within("timeout", TIMEOUTS) {
         walk = walk.timeout(timeout);
     }
     if let Some(window) = settings.take_usize("window_size") {
@@ -104,7 +117,7 @@ fn edge_walk(settings: &mut Settings) -> EdgeWalk {
     if let Some(roots) = settings.take_usize_within("neighborhood_size", 1..=64) {
         walk = walk.roots(roots);
     }
-    if let Some(timeout) = settings.take_duration("edge_timeout") {
+    if let Some(timeout) = settings.take_duration_within("edge_timeout", TIMEOUTS) {
         walk = walk.timeout(timeout);
     }
     walk
@@ -115,13 +128,31 @@ fn random_churn(settings: &mut Settings) -> RandomChurn {
     if let Some(samples) = settings.take_usize_within("sample_size", 0..=1_000) {
         churn = churn.samples(samples);
     }
-    if let Some(interval) = settings.take_duration("ping_interval") {
+    if let Some(interval) = settings.take_duration_within("ping_interval", SILENCES) {
         churn = churn.ping_interval(interval);
     }
-    if let Some(time) = settings.take_duration("inactive_time") {
+    let inactive = settings.take_duration_within("inactive_time", SILENCES);
+    let drop = settings.take_duration_within("drop_time", SILENCES);
+    let [inactive_holds, drop_holds] = [inactive.unwrap_or(INACTIVE_TIME), drop.unwrap_or(DROP_TIME)];
+    if drop_holds < inactive_holds {
+        let (inactive_holds, drop_holds) = (inactive_holds.as_secs_f64(), drop_holds.as_secs_f64());
+        // Said of the one that was written.
+        let (key, what) = match drop {
+            Some(_) => (
+                "drop_time",
+                format!("must not be less than inactive_time, which is {inactive_holds}, not {drop_holds}"),
+            ),
+            None => (
+                "inactive_time",
+                format!("must not be more than drop_time, which is {drop_holds}, not {inactive_holds}"),
+            ),
+        };
+        settings.problem(key, what);
+    }
+    if let Some(time) = inactive {
         churn = churn.inactive_after(time);
     }
-    if let Some(time) = settings.take_duration("drop_time") {
+    if let Some(time) = drop {
         churn = churn.drop_after(time);
     }
     if let Some(drop) = settings.take_bool("drop_never_heard") {
@@ -131,14 +162,14 @@ fn random_churn(settings: &mut Settings) -> RandomChurn {
 }
 
 const RANDOM_WALK: &[Key] = &[
-    Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up."),
+    Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up; 0.1 to 3600."),
     Key::new("window_size", "5", "How many steps may be unanswered at once; 0 for as many as there are."),
     Key::new("reset_chance", "50", "How often, in 256 steps, a peer is asked although there are addresses to walk to."),
     Key::new("target_interval", "0", "The shortest time between steps in seconds, where the node's tick is too fast."),
 ];
 
 const STEERED_WALK: &[Key] = &[
-    Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up."),
+    Key::new("timeout", "3.0", "Seconds after which an address that does not answer is given up; 0.1 to 3600."),
     Key::new("window_size", "5", "How many walks may be unanswered at once; 0 for as many as there are."),
     Key::new("reset_chance", "25", "How often, in 256 steps, a peer is asked although there are addresses to walk to."),
     Key::new("target_interval", "0", "The shortest time between steps in seconds, where the node's tick is too fast."),
@@ -147,18 +178,23 @@ const STEERED_WALK: &[Key] = &[
 const EDGE_WALK: &[Key] = &[
     Key::new("edge_length", "4", "How many peers an edge has, its root included; 1 to 64."),
     Key::new("neighborhood_size", "6", "How many roots there are, and so how many edges grow at once; 1 to 64."),
-    Key::new("edge_timeout", "3.0", "Seconds after which an edge that does not grow is given up."),
+    Key::new("edge_timeout", "3.0", "Seconds after which an edge that does not grow is given up; 0.1 to 3600."),
 ];
 
 const RANDOM_CHURN: &[Key] = &[
     Key::new("sample_size", "8", "How many peers a step looks at; at most 1,000."),
-    Key::new("ping_interval", "10.0", "The shortest time between two pings to a peer, in seconds."),
-    Key::new("inactive_time", "27.5", "Seconds of silence after which a peer is pinged."),
-    Key::new("drop_time", "57.5", "Seconds of silence after which a peer that was pinged is dropped."),
+    Key::new("ping_interval", "10.0", "The shortest time between two pings to a peer, in seconds; 0.1 to 86400."),
+    Key::new("inactive_time", "27.5", "Seconds of silence after which a peer is pinged; 0.1 to 86400."),
+    Key::new(
+        "drop_time",
+        "57.5",
+        "Seconds of silence after which a peer that was pinged is dropped; 0.1 to 86400, and not less than inactive_time.",
+    ),
     Key::new(
         "drop_never_heard",
-        "false",
-        "Whether one that was never heard again after its first packet is dropped too.",
+        "",
+        "Whether one that was never heard again after its first packet is dropped too: by default unless `hardening` is the \
+         preset `reference`.",
     ),
 ];
 
@@ -181,7 +217,7 @@ pub fn bootstrappers() -> BootstrapperCatalog {
             BROADCAST,
             |settings| {
                 let mut broadcast = UdpBroadcastBootstrapper::default();
-                if let Some(timeout) = settings.take_duration("bootstrap_timeout") {
+                if let Some(timeout) = settings.take_duration_within("bootstrap_timeout", ROUNDS) {
                     broadcast = broadcast.timeout(timeout);
                 }
                 if let Some(rate) = settings.take_integer_within("rate", 1..=10_000) {
@@ -196,17 +232,29 @@ const TRACKER: &[Key] = &[
     Key::new("trackers", "the public ones", "The trackers, each as \"HOST:PORT\", \"IP:PORT\" or \"[IPv6]:PORT\"."),
     Key::new("ip_addresses", "[]", "Trackers by address, each as [\"IP\", PORT]."),
     Key::new("dns_addresses", "[]", "Trackers by name, each as [\"HOST\", PORT]."),
-    Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to all trackers, in seconds."),
+    Key::new(
+        "bootstrap_timeout",
+        "30.0",
+        "The shortest time between two rounds to all trackers, in seconds; 1 to 86400.",
+    ),
 ];
 
 const DISPERSY: &[Key] = &[
     Key::new("ip_addresses", "the public ones", "Trackers by address, each as [\"IP\", PORT] or \"IP:PORT\"."),
     Key::new("dns_addresses", "the public ones", "Trackers by name, each as [\"HOST\", PORT] or \"HOST:PORT\"."),
-    Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to all trackers, in seconds."),
+    Key::new(
+        "bootstrap_timeout",
+        "30.0",
+        "The shortest time between two rounds to all trackers, in seconds; 1 to 86400.",
+    ),
 ];
 
 const BROADCAST: &[Key] = &[
-    Key::new("bootstrap_timeout", "30.0", "The shortest time between two rounds to the likely ports, in seconds."),
+    Key::new(
+        "bootstrap_timeout",
+        "30.0",
+        "The shortest time between two rounds to the likely ports, in seconds; 1 to 86400.",
+    ),
     Key::new("rate", "100", "How many beacons are sent in a second at most, each of 29 bytes; 1 to 10,000."),
 ];
 
@@ -222,7 +270,7 @@ fn tracker(settings: &mut Settings, own_key: bool) -> Result<Box<dyn Bootstrappe
         trackers.extend(DEFAULT_TRACKERS.iter().filter_map(|tracker| tracker.parse().ok()));
     }
     let mut bootstrapper = TrackerBootstrapper::new(trackers);
-    if let Some(timeout) = settings.take_duration("bootstrap_timeout") {
+    if let Some(timeout) = settings.take_duration_within("bootstrap_timeout", ROUNDS) {
         bootstrapper = bootstrapper.timeout(timeout);
     }
     Ok(Box::new(bootstrapper))

@@ -23,8 +23,9 @@ const PINGS: usize = 5;
 /// trip was measured less than five times, is pinged, at most every ten seconds. Any datagram from its address counts as a
 /// sign of life. With the default tick of half a second and `n` peers, each is looked at every `n / 16` seconds on average.
 ///
-/// A peer of which nothing was heard since it was verified counts neither as silent nor as one to drop, as in the
-/// reference, unless [`RandomChurn::drop_never_heard`] says so.
+/// A peer of which nothing was heard since it was verified counts as silent from that moment on, unless the node trusts as
+/// the reference does ([`Hardening::drop_never_heard`](ipv8_core::Hardening)) or [`RandomChurn::drop_never_heard`] says
+/// otherwise: the reference keeps such a peer for ever.
 ///
 /// Pings are the community's own ([`Community::send_ping`](ipv8_core::Community::send_ping)). In one that has none, silent
 /// peers are asked for an introduction instead, and round trips are not measured.
@@ -38,7 +39,8 @@ pub struct RandomChurn {
     ping_interval: Duration,
     inactive: Duration,
     drop: Duration,
-    drop_never_heard: bool,
+    /// As the node's hardening says, if nothing else is said.
+    drop_never_heard: Option<bool>,
     /// Pings to peers: no more of them than the network has.
     pinged: BTreeMap<Mid, Pinged>,
 }
@@ -59,7 +61,7 @@ impl Default for RandomChurn {
             ping_interval: Duration::from_secs(10),
             inactive: Duration::from_millis(27_500),
             drop: Duration::from_millis(57_500),
-            drop_never_heard: false,
+            drop_never_heard: None,
             pinged: BTreeMap::new(),
         }
     }
@@ -94,11 +96,11 @@ impl RandomChurn {
         self
     }
 
-    /// Counts a peer of which nothing was heard since it was verified as silent from that moment on. One packet is enough
-    /// to be verified, and the reference keeps such a peer for ever.
+    /// Whether a peer of which nothing was heard since it was verified counts as silent from that moment on, whatever the
+    /// node's [`Hardening`](ipv8_core::Hardening) says. One packet is enough to be verified.
     #[must_use]
     pub fn drop_never_heard(mut self, drop: bool) -> Self {
-        self.drop_never_heard = drop;
+        self.drop_never_heard = Some(drop);
         self
     }
 
@@ -149,7 +151,7 @@ impl Strategy for RandomChurn {
             self.pinged.retain(|mid, _| cx.network().get(mid).is_some());
         }
         let chosen = index::sample(cx.rng(), peers, self.samples.min(peers));
-        let never_heard = self.drop_never_heard;
+        let never_heard = self.drop_never_heard.unwrap_or(cx.hardening().drop_never_heard);
         let sampled = |record: &PeerRecord| Sampled {
             mid: record.mid(),
             heard: record.last_response().or(Some(record.created()).filter(|_| never_heard)),

@@ -12,7 +12,10 @@ use ipv8_wire::CommunityId;
 
 /// A node with one peer, which was heard at zero seconds and whose round trip is known; a step a second.
 fn churning(churn: RandomChurn) -> (Node, Handle<DiscoveryCommunity>) {
-    let node = node(1);
+    churning_in(node(1), churn)
+}
+
+fn churning_in(node: Node, churn: RandomChurn) -> (Node, Handle<DiscoveryCommunity>) {
     let overlay = OverlayConfig::new(DiscoveryCommunity::default()).strategy(churn, Target::Always);
     let handle = node.load(overlay).unwrap();
     handle
@@ -85,9 +88,17 @@ fn a_peer_whose_round_trip_is_not_known_is_pinged_every_ten_seconds() {
 }
 
 #[test]
-fn one_that_was_never_heard_is_neither_silent_nor_dropped_unless_asked_for() {
-    for (drop_never_heard, left) in [(false, 1), (true, 0)] {
-        let (node, handle) = churning(RandomChurn::default().drop_never_heard(drop_never_heard));
+fn one_that_was_never_heard_is_dropped_unless_the_node_trusts_as_the_reference() {
+    let churn = RandomChurn::default;
+    let cases = [
+        ("compatible", churn(), 0),
+        ("hardened", churn(), 0),
+        ("reference", churn(), 1),
+        ("compatible", churn().drop_never_heard(false), 1),
+        ("reference", churn().drop_never_heard(true), 0),
+    ];
+    for (preset, churn, left) in cases {
+        let (node, handle) = churning_in(common::node_like(1, preset), churn);
         handle
             .with(|_, cx| {
                 cx.network_mut().remove(&key(7).mid());
@@ -97,7 +108,7 @@ fn one_that_was_never_heard_is_neither_silent_nor_dropped_unless_asked_for() {
         pings(&node, 1..=57);
         assert_eq!(peers(&handle), 1);
         pings(&node, 58..=300);
-        assert_eq!(peers(&handle), left);
+        assert_eq!(peers(&handle), left, "{preset}");
     }
 }
 

@@ -5,10 +5,10 @@ mod common;
 
 use std::net::SocketAddr;
 
-use common::{ANY, key, node, seconds, sent, summary};
+use common::{ANY, key, message_id, node, seconds, sent, summary};
 use ipv8_core::{
-    Handle, Node, OverlayConfig,
-    messages::{Flags, NO_ADDRESS, NewIntroductionRequest},
+    Handle, Node, OverlayConfig, Transmit,
+    messages::{Flags, IntroductionResponse, NO_ADDRESS, NewIntroductionRequest},
 };
 use ipv8_discovery::{Tracker, TrackerLimits};
 use ipv8_wire::CommunityId;
@@ -21,8 +21,9 @@ fn tracker(limits: TrackerLimits) -> (Node, Handle<Tracker>) {
     (node, handle)
 }
 
-/// Asks with a key from an address, and returns how many packets came of it.
-fn ask((node, handle): &(Node, Handle<Tracker>), community: CommunityId, from: u8, source: &str) -> usize {
+/// Asks with a key from an address, and answers if it is asked there; returns how many packets came of the request.
+fn ask(tracker: &(Node, Handle<Tracker>), community: CommunityId, from: u8, source: &str) -> usize {
+    let (node, handle) = tracker;
     let request = NewIntroductionRequest {
         destination_address: NOWHERE,
         source_lan_address: NOWHERE,
@@ -33,9 +34,38 @@ fn ask((node, handle): &(Node, Handle<Tracker>), community: CommunityId, from: u
     };
     let packet = handle.with(|_, cx| cx.pack_as(community, &key(from), Some(1), &request)).unwrap().unwrap();
     node.handle(seconds(0), [(source.parse().unwrap(), packet.as_slice())]);
-    let packets = sent(node, seconds(0));
+    let mut packets = sent(node, seconds(0));
+    if let Some(question) = packets.pop_if(|last| message_id(last) == 246) {
+        assert_eq!(question.to, source.parse().unwrap());
+        answer(tracker, community, from, source, &question);
+    }
     assert_eq!(summary(&packets).last(), Some(&(source.parse().unwrap(), 233)), "all are answered");
     packets.len()
+}
+
+/// Answers a question of the tracker.
+fn answer(
+    (node, handle): &(Node, Handle<Tracker>),
+    community: CommunityId,
+    from: u8,
+    source: &str,
+    question: &Transmit,
+) {
+    // The identifier stands at the end, before the signature of 64 bytes.
+    let (_, rest) = question.bytes.split_at(question.bytes.len() - 66);
+    let response = IntroductionResponse {
+        destination_address: NO_ADDRESS,
+        source_lan_address: NO_ADDRESS,
+        source_wan_address: NO_ADDRESS,
+        lan_introduction_address: NO_ADDRESS,
+        wan_introduction_address: NO_ADDRESS,
+        flags: Flags::default(),
+        identifier: u16::from_be_bytes([rest[0], rest[1]]),
+        extra_bytes: Vec::new(),
+    };
+    let packet = handle.with(|_, cx| cx.pack_as(community, &key(from), Some(1), &response)).unwrap().unwrap();
+    node.handle(seconds(0), [(source.parse().unwrap(), packet.as_slice())]);
+    assert_eq!(sent(node, seconds(0)).len(), 0);
 }
 
 fn members(tracker: &(Node, Handle<Tracker>), community: CommunityId) -> Vec<String> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ipv8_core::{
-    Blocking, BlockingJob, KeyCache, Node, NodeConfig, StatsReport, Time, UnloadReport, crypto::PrivateKey,
+    Blocking, BlockingJob, Busy, KeyCache, Node, NodeConfig, StatsReport, Time, UnloadReport, crypto::PrivateKey,
 };
 use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How much longer than its limit a stop may take, beside the last datagrams, before it is given up.
-const GRACE: Duration = Duration::from_millis(150);
+const GRACE: Duration = Duration::from_millis(350);
 
 /// Open sockets with a node that does not run yet.
 ///
@@ -175,7 +175,7 @@ impl Running {
         self.stop_within(limit).await
     }
 
-    /// The same with a limit of the caller's for the last tasks. Returns at most 0.4 seconds after it, even if something in
+    /// The same with a limit of the caller's for the last tasks. Returns at most 0.6 seconds after it, even if something in
     /// the node blocks and cannot be ended; the report names it.
     ///
     /// That needs a thread to return on: on a runtime with one thread, what blocks in a node blocks whoever waits for it
@@ -187,6 +187,7 @@ impl Running {
         // It stays where dropping this future aborts it.
         if let Some(task) = &mut self.task {
             tokio::select! {
+                biased;
                 ended = task => {
                     self.task = None;
                     match ended {
@@ -198,9 +199,10 @@ impl Running {
                     }
                 }
                 () = Watchdog::shared().ring(begin + limit + GOODBYE + GRACE) => {
-                    report.stuck = self.node.busy();
-                    let busy = report.stuck.as_ref().map(ToString::to_string);
-                    tracing::error!(busy, "the node did not stop in time and is left behind");
+                    let unknown = || Busy { community: None, what: "something outside of its turns".to_owned(), lasting: limit };
+                    let busy = self.node.busy().unwrap_or_else(unknown);
+                    tracing::error!(%busy, "the node did not stop in time and is left behind");
+                    report.stuck = Some(busy);
                 }
             }
         }

@@ -1,9 +1,10 @@
 //! What the kernel knows of our sockets: the datagrams that it dropped, and how many bytes it keeps.
 //!
 //! A datagram that finds the receive buffer full is dropped without a trace that the program would see. Linux counts them
-//! for each socket in `/proc/self/net/udp` and `/proc/self/net/udp6` (which services see that have only `ProcSubset=pid`), where a socket is found by its inode: one reading serves all
-//! sockets of the process, and costs nothing where packets are received. (The other way, the socket option
-//! `SO_RXQ_OVFL`, needs control messages with every datagram.) Elsewhere nothing is known.
+//! for each socket in `/proc/self/net/udp` and `/proc/self/net/udp6` (which services see that have only
+//! `ProcSubset=pid`), where a socket is found by its inode: one reading serves all sockets of the process, and costs
+//! nothing where packets are received. (The other way, the socket option `SO_RXQ_OVFL`, needs control messages with every
+//! datagram.) Elsewhere nothing is known, and the node says so.
 
 use std::collections::BTreeMap;
 
@@ -49,14 +50,15 @@ fn read_line(line: &str) -> Option<(Inode, u64)> {
     Some((Inode(inode), drops))
 }
 
-/// Tells a node what the kernel dropped of its sockets, and the log if it is more than before.
+/// Tells a node what the kernel dropped of its sockets, and the log if it is more than before. What is not in the table
+/// stays unknown, or as it was.
 pub(crate) fn count(node: &Node, sockets: &[Inode], drops: &BTreeMap<Inode, u64>) {
     let known: Vec<u64> = sockets.iter().filter_map(|socket| drops.get(socket).copied()).collect();
     if known.is_empty() {
         return;
     }
     let dropped = known.iter().sum();
-    let before = node.driver_counters().read().kernel_drops;
+    let before = node.driver_counters().read().kernel_drops.unwrap_or(0);
     if dropped > before {
         tracing::warn!(
             datagrams = dropped - before,

@@ -25,18 +25,18 @@ fn start(listen: &[&str]) -> Running {
 #[tokio::test]
 async fn datagrams_that_find_a_full_buffer_are_counted() {
     let node = start(&["127.0.0.1:0"]);
-    assert_eq!(node.report().driver.kernel_drops, 0);
+    assert_eq!(node.report().driver.kernel_drops, Some(0));
     let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
     for _ in 0..FLOOD {
         sender.send_to(&[0; 1_000], node.local_addresses()[0]).unwrap();
     }
     let driver = node.report().driver;
-    assert!(driver.kernel_drops > 0, "{driver:?}");
+    assert!(driver.kernel_drops > Some(0), "{driver:?}");
     assert!(driver.receive_buffer > 0, "{driver:?}");
     let begin = Instant::now();
     loop {
         let report = node.report();
-        if report.totals.received + report.driver.kernel_drops == FLOOD {
+        if report.totals.received + report.driver.kernel_drops.unwrap_or(0) == FLOOD {
             break;
         }
         assert!(begin.elapsed() < Duration::from_secs(10), "{report}");
@@ -52,6 +52,6 @@ async fn a_node_counts_its_own_sockets_only() {
     for _ in 0..FLOOD {
         sender.send_to(&[0; 1_000], flooded.local_addresses()[0]).unwrap();
     }
-    assert!(flooded.report().driver.kernel_drops > 0);
-    assert_eq!(other.report().driver.kernel_drops, 0);
+    assert!(flooded.report().driver.kernel_drops > Some(0));
+    assert_eq!(other.report().driver.kernel_drops, Some(0));
 }

@@ -27,7 +27,7 @@
 //! |---|---|
 //! | [`scenario`] | what a scenario says |
 //! | [`read`] | files, and the list of all keys |
-//! | [`builtin`] | the built-in scenarios |
+//! | [`builtin`](mod@builtin) | the built-in scenarios |
 //! | [`run`] | the run |
 //! | [`outcome`] | what came out |
 //! | [`report`] | it as a table, as JSON and as pictures |

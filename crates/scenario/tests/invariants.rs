@@ -62,7 +62,7 @@ fn faults(builtin: &Builtin, seed: u64) -> Vec<String> {
     loop {
         let ended = simulation.step();
         step += 1;
-        if step % 50 == 0 || ended.is_some() {
+        if step.is_multiple_of(50) || ended.is_some() {
             let world = simulation.world();
             let now = world.now();
             let mids: BTreeMap<_, _> = simulation.nodes().map(|id| (world.node(id).key().mid(), id)).collect();

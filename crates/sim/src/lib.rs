@@ -1,8 +1,8 @@
 //! Runs IPv8 nodes under deterministic virtual time.
 //!
-//! A [`World`] holds nodes, the links between them and what is to happen when. It has no runtime, no threads and no
-//! clock: virtual time jumps from one event to the next, so that a quiet hour costs nothing and a run depends on its
-//! seed alone. The communities in it are the same code that runs on sockets.
+//! A [`World`] holds nodes, the links between them and what is to happen when. It has no runtime and no clock: virtual
+//! time jumps from one event to the next, so that a quiet hour costs nothing and a run depends on its seed alone, with
+//! [any number of threads](WorldBuilder::threads). The communities in it are the same code that runs on sockets.
 //!
 //! ```
 //! use std::time::Duration;

@@ -124,6 +124,23 @@ fn looking_on_changes_nothing_and_files_repeat() {
 }
 
 #[test]
+fn files_are_the_same_with_any_number_of_threads() {
+    let files = [1, 2, 3].map(|threads| {
+        let file = File::default();
+        let trace = PcapNg::new(file.clone(), &Origin::new("test", 1)).unwrap();
+        let link = Link::default().loss(0.1).duplication(0.1);
+        let mut world = World::builder(1).threads(threads).link(link).capture(trace).build();
+        add_tracker(&mut world);
+        add_walkers(&mut world, 30, 10, Lamport::default);
+        world.run_for(secs(10));
+        world.finish_capture().unwrap();
+        file.bytes()
+    });
+    assert!(files[0].len() > 100_000, "{}", files[0].len());
+    assert!(files[0] == files[1] && files[0] == files[2]);
+}
+
+#[test]
 fn addresses_are_those_on_the_wire() {
     let file = File::default();
     let mut world = World::builder(1)

@@ -1,4 +1,5 @@
-//! Which kinds of NATs two nodes meet through, by way of a tracker and punctures.
+//! Which kinds of NATs two nodes meet through that both walk: they open their own NATs by their requests, or have them
+//! opened by punctures, whichever comes first. `nat_punctures` has those that meet through punctures only.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 mod common;

@@ -6,4 +6,5 @@
 
 mod overlay;
 mod pairs;
+mod punctures;
 mod world;

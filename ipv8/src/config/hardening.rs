@@ -2,7 +2,7 @@
 
 use ipv8_core::{
     Hardening,
-    hardening::{Unsolicited, WanEstimate},
+    hardening::{Rate, Unsolicited, WanEstimate},
     settings::{Settings, Value},
 };
 use ipv8_crypto::Curve;
@@ -27,8 +27,40 @@ pub(crate) fn read(values: &mut Settings) -> Hardening {
         if let Some(wan) = wan(values) {
             hardening.wan = wan;
         }
-        if let Some(challenge) = values.take_bool("challenge_moves") {
-            hardening.challenge_moves = challenge;
+        let switches = [
+            ("challenge_moves", &mut hardening.challenge_moves),
+            ("random_identifiers", &mut hardening.random_identifiers),
+            ("drop_never_heard", &mut hardening.drop_never_heard),
+        ];
+        for (key, switch) in switches {
+            if let Some(on) = values.take_bool(key) {
+                *switch = on;
+            }
+        }
+        if let Some(punctures) =
+            limits(values, "punctures", hardening.punctures, Hardening::hardened().punctures, |limits| {
+                [("per_target", &mut limits.per_target), ("in_all", &mut limits.in_all)]
+            })
+        {
+            hardening.punctures = punctures;
+        }
+        if let Some(admission) =
+            limits(values, "admission", hardening.admission, Hardening::hardened().admission, |limits| {
+                [
+                    ("per_stranger", &mut limits.per_stranger),
+                    ("strangers", &mut limits.strangers),
+                    ("per_peer", &mut limits.per_peer),
+                ]
+            })
+        {
+            hardening.admission = admission;
+        }
+        if let Some(old_curves) =
+            limits(values, "old_curves", hardening.old_curves, Hardening::default().old_curves, |limit| {
+                [("strangers", limit)]
+            })
+        {
+            hardening.old_curves = old_curves;
         }
         if let Some(curves) = values.take_each("curves", curve) {
             hardening.curves = Some(curves).filter(|curves| !curves.is_empty());
@@ -47,6 +79,59 @@ pub(crate) fn read(values: &mut Settings) -> Hardening {
         hardening
     });
     read.unwrap_or_default()
+}
+
+/// Reads limits of which each is a [`Rate`], over those of the preset, or of a stricter one that has some; `Some(None)` for
+/// no limits.
+fn limits<L, const N: usize>(
+    values: &mut Settings,
+    key: &str,
+    preset: Option<L>,
+    stricter: Option<L>,
+    rates: impl for<'l> Fn(&'l mut L) -> [(&'static str, &'l mut Rate); N],
+) -> Option<Option<L>> {
+    match values.peek(key)? {
+        Value::Bool(false) => {
+            values.take(key);
+            return Some(None);
+        }
+        Value::Table(_) => {}
+        other => {
+            let what = format!("must be a table of rates, or false, not {}", other.kind());
+            values.take(key);
+            values.problem(key, what);
+            return None;
+        }
+    }
+    let mut limits = preset.or(stricter)?;
+    values.take_table(key, |values| {
+        for (key, rate) in rates(&mut limits) {
+            if let Some(read) = take_rate(values, key) {
+                *rate = read;
+            }
+        }
+    })?;
+    Some(Some(limits))
+}
+
+/// `[BURST, PER_SECOND]`.
+fn take_rate(values: &mut Settings, key: &str) -> Option<Rate> {
+    let expected = format!("must be [BURST, PER_SECOND], whole numbers from 1 to {}", u32::MAX);
+    let number = |value: &Value| match value {
+        Value::Integer(number) => u32::try_from(*number).ok().filter(|number| *number > 0),
+        _ => None,
+    };
+    let rate = match values.take(key)? {
+        Value::List(list) => match list.as_slice() {
+            [burst, per_second] => number(burst).zip(number(per_second)),
+            _ => None,
+        },
+        _ => None,
+    };
+    if rate.is_none() {
+        values.problem(key, expected);
+    }
+    rate.map(|(burst, per_second)| Rate::new(burst, per_second))
 }
 
 /// Who is believed about our own address: anybody, who was asked, or so many of those.

@@ -14,9 +14,13 @@ pub enum Kind {
     Text,
     /// Several texts; in a variable separated by commas or blanks.
     List,
+    /// Text or a whole number: only in files.
+    TextOrInteger,
+    /// A table of rates, each `[BURST, PER_SECOND]`, or false: only in files.
+    Rates,
     /// A table, or several: only in files.
     Tables,
-    /// Anything: only in files.
+    /// A list of anything: only in files.
     Any,
 }
 
@@ -100,8 +104,8 @@ pub const KEYS: &[Key] = &[
         "default_bootstrap",
         Kind::Bool,
         "true",
-        "Whether the public trackers are used. False as a flag or in the environment also takes them out of the overlays of \
-         the file.",
+        "Whether the public trackers are used. False takes them out of the bootstrappers of overlays, too, wherever it is \
+         said: one that names no others then uses `bootstrap`.",
     )
     .var("IPV8_DEFAULT_BOOTSTRAP")
     .flag("--no-default-bootstrap"),
@@ -187,7 +191,7 @@ pub const KEYS: &[Key] = &[
     .like("\"drop\""),
     key(
         "hardening.wan",
-        Kind::Any,
+        Kind::TextOrInteger,
         "",
         "Whom the node believes about its address on the Internet: \"anybody\", \"asked\" (whom it asked), or how many of \
          those must agree, from 1 to 64.",
@@ -200,6 +204,46 @@ pub const KEYS: &[Key] = &[
         "Whether a peer that writes from another address must answer from there before it is taken to be there.",
     )
     .like("true"),
+    key(
+        "hardening.random_identifiers",
+        Kind::Bool,
+        "",
+        "Whether the identifiers of introduction requests cannot be guessed.",
+    )
+    .like("true"),
+    key(
+        "hardening.drop_never_heard",
+        Kind::Bool,
+        "",
+        "Whether the strategy RandomChurn asks and drops a peer of which nothing was heard after its first packet.",
+    )
+    .like("true"),
+    key(
+        "hardening.punctures",
+        Kind::Rates,
+        "",
+        "How many punctures others may have the node send: `per_target` to one host, `in_all` to all of them. Each is how many \
+         at once, and how many a second. One that is not named is that of the preset, or of \"hardened\" where the preset has \
+         no limit; false is no limit.",
+    )
+    .like("{ per_target = [10, 2], in_all = [200, 50] }"),
+    key(
+        "hardening.admission",
+        Kind::Rates,
+        "",
+        "How much time may go into checking signatures: `per_stranger` for each host without a known peer, `strangers` for \
+         all of them, `per_peer` for each peer. Each is how many microseconds at once, and how many a second. One that is not \
+         named is that of the preset, or of \"hardened\" where the preset has no limit; false is no limit.",
+    )
+    .like("{ per_stranger = [100000, 20000], strangers = [500000, 250000], per_peer = [1000000, 200000] }"),
+    key(
+        "hardening.old_curves",
+        Kind::Rates,
+        "",
+        "How much time may go into checking signatures of the older curves: `strangers` for all who are no peers. It is how many \
+         microseconds at once, and how many a second; false is no limit.",
+    )
+    .like("{ strangers = [500000, 750000] }"),
     key(
         "hardening.curves",
         Kind::List,

@@ -212,7 +212,9 @@ fn read_text(kind: Kind, text: &str) -> Result<Value, String> {
             let parts = text.split([',', ' ', '\t', '\n']).filter(|part| !part.is_empty());
             Value::List(parts.map(Value::from).collect())
         }
-        Kind::Tables | Kind::Any => return Err("can be given in a file only".to_owned()),
+        Kind::TextOrInteger | Kind::Rates | Kind::Tables | Kind::Any => {
+            return Err("can be given in a file only".to_owned());
+        }
     })
 }
 

@@ -41,10 +41,11 @@ mod read;
 mod show;
 mod template;
 mod toml;
+mod trackers;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use ipv8_core::{Hardening, MaxPeers};
+use ipv8_core::{Hardening, MaxPeers, Node};
 use ipv8_net::Listen;
 use ipv8_wire::Address;
 
@@ -57,9 +58,10 @@ pub use self::{
     template::{default_file, reference},
 };
 use crate::{
-    builder::{Builder, builder},
-    keys::KeySource,
+    builder::{Builder, StartError, builder},
+    keys::{KeySource, Keys},
     launcher::Prepared,
+    load::{in_order, load_all, run_all, with_keys},
 };
 
 /// The shortest and the longest `walker_interval`.
@@ -130,9 +132,20 @@ impl Config {
         &self.warnings
     }
 
-    /// The names of the overlays, in the order of the configuration.
+    /// The names of the overlays, in the order of the configuration; without those that are not enabled.
     pub fn overlays(&self) -> impl Iterator<Item = &str> {
-        self.overlays.iter().map(|overlay| overlay.name.as_str())
+        self.overlays.iter().filter(|overlay| overlay.enabled).map(|overlay| overlay.name.as_str())
+    }
+
+    /// Loads the overlays into a node that is there already: into one of a simulation, for instance. They get their
+    /// trackers, keys and limits from here; what the configuration says of the node itself is left alone.
+    ///
+    /// # Errors
+    /// If a key cannot be used, a community cannot be loaded, or what is to be called at the start fails.
+    pub fn load(self, node: &Node) -> Result<(), StartError> {
+        let planned = self.overlays.into_iter().map(Ok).collect();
+        let overlays = with_keys(in_order(planned)?, &mut Keys::new(self.keys.into_iter().collect()))?;
+        run_all(load_all(overlays, node, &self.trackers, self.max_peers)?)
     }
 
     /// A builder of the node that is described here, for more to be added.

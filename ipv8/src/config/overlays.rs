@@ -2,10 +2,9 @@
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Target,
+    MaxPeers, Target,
     settings::{KeyPath, Settings, Value, closest},
 };
-use ipv8_discovery::DEFAULT_TRACKERS;
 use ipv8_wire::{Address, CommunityId};
 
 use super::{
@@ -13,8 +12,9 @@ use super::{
     origin::{Origin, path},
     read::{Alias, MOST_PEERS, Reader, max_peers},
     show::{Shown, flatten},
+    trackers::{self, Bootstrapping, moved},
 };
-use crate::launcher::{Call, Named, Overrides, Prepared};
+use crate::launcher::{Call, Erased, Named, Overrides, Prepared, order};
 
 /// The overlays of the reference that its dictionaries may name without an error, although they are not here.
 const OF_THE_REFERENCE: [&str; 6] = [
@@ -26,9 +26,8 @@ const OF_THE_REFERENCE: [&str; 6] = [
     "TunnelCommunity",
 ];
 
-/// The bootstrappers that know trackers, and the keys in which they are told them.
-const TRACKER_BOOTSTRAPPERS: [&str; 2] = ["DispersyBootstrapper", "TrackerBootstrapper"];
-const TRACKER_KEYS: [&str; 3] = ["trackers", "ip_addresses", "dns_addresses"];
+/// What the reference's `initialize` says of any community.
+const COMMON_SETTINGS: [&str; 2] = ["max_peers", "anonymize"];
 
 /// Reads all overlays: those that are named, or all that the program has. Gives what is to be shown of them, too.
 pub(crate) fn read(
@@ -36,10 +35,19 @@ pub(crate) fn read(
     values: &mut Settings,
     keys: &[Alias],
     node_alias: Option<&str>,
+    trackers: &[Address],
 ) -> (Vec<Prepared>, Vec<Shown>) {
     let list = if reader.dialect == Dialect::Reference { "overlays" } else { "overlay" };
-    let mut all =
-        Overlays { keys, node_alias, prepared: Vec::new(), loaded: Vec::new(), rows: Vec::new(), left_out: false };
+    let mut all = Overlays {
+        keys,
+        node_alias,
+        trackers,
+        prepared: Vec::new(),
+        places: Vec::new(),
+        loaded: Vec::new(),
+        rows: Vec::new(),
+        left_out: false,
+    };
     let mut number = 0;
     let given = values.has(list);
     reader.each_table(values, list, |reader, overlay| {
@@ -49,9 +57,12 @@ pub(crate) fn read(
     if !given {
         all.launch_all(reader);
     }
-    if all.left_out && all.prepared.is_empty() && reader.problems.is_empty() {
+    if all.left_out && !all.prepared.iter().any(|overlay| overlay.enabled) && reader.problems.is_empty() {
         let names = reader.launchers.names().collect::<Vec<_>>().join(", ");
         reader.problem(&path(list), format!("none of the overlays is there: name one of {names}"));
+    }
+    if reader.problems.is_empty() {
+        all.check_order(reader);
     }
     (all.prepared, all.rows)
 }
@@ -60,7 +71,11 @@ struct Overlays<'k> {
     keys: &'k [Alias],
     /// The alias of the node's own key.
     node_alias: Option<&'k str>,
+    /// The node's trackers.
+    trackers: &'k [Address],
     prepared: Vec<Prepared>,
+    /// Where each of those is named.
+    places: Vec<KeyPath>,
     /// Which communities there are, and where they are named.
     loaded: Vec<(CommunityId, KeyPath)>,
     rows: Vec<Shown>,
@@ -74,14 +89,48 @@ impl Overlays<'_> {
         for (number, launcher) in reader.launchers.iter().enumerate() {
             let shown = path("overlay").index(number);
             self.rows.push(Shown::new(&shown.key("class"), Some(Value::from(launcher.name())), Origin::Default));
+            let own = launcher.named_bootstrappers().map(|own| trackers::without_public(reader, own));
             for (key, value) in launcher.describe() {
-                flatten(&mut self.rows, value, &shown.key(key), &|_| Origin::Default);
+                if key != "bootstrappers" || own.is_none() {
+                    flatten(&mut self.rows, value, &shown.key(key), &|_| Origin::Default);
+                }
             }
-            match launcher.prepare(Overrides::default()) {
-                Ok(prepared) => self.prepared.push(prepared),
-                Err(error) => reader.add(error.problems),
+            if let Some(own) = &own {
+                own.show(&mut self.rows, reader, self.trackers, &path("overlay"), &shown.key("bootstrappers"));
             }
+            let mut overrides = Overrides::default();
+            if let Some(own) = own {
+                own.put_into(&mut overrides);
+            }
+            self.prepare(reader, launcher.as_ref(), overrides, shown, true);
         }
+    }
+
+    /// Keeps what a launcher makes of it.
+    fn prepare(
+        &mut self,
+        reader: &mut Reader<'_>,
+        launcher: &dyn Erased,
+        overrides: Overrides,
+        place: KeyPath,
+        enabled: bool,
+    ) {
+        match launcher.prepare(overrides) {
+            Ok(prepared) => {
+                self.prepared.push(Prepared { enabled, ..prepared });
+                self.places.push(place.key("class"));
+            }
+            Err(error) => reader.add(error.problems),
+        }
+    }
+
+    /// Reports now what would keep the node from starting.
+    fn check_order(&self, reader: &mut Reader<'_>) {
+        let items: Vec<_> = self.prepared.iter().map(Prepared::item).collect();
+        let Err(error) = order(&items) else { return };
+        let at = items.iter().position(|item| Some(item.name) == error.launcher());
+        let place = at.and_then(|at| self.places.get(at)).cloned().unwrap_or_default();
+        reader.problem(&place, error.to_string());
     }
 
     fn overlay(&mut self, reader: &mut Reader<'_>, values: &mut Settings, number: usize) {
@@ -96,20 +145,31 @@ impl Overlays<'_> {
             reader.problem(&place, format!("has no `class`: name one of {names}"));
         }
         let enabled = values.take_bool("enabled").unwrap_or(true);
-        let overrides = Overrides {
+        let launcher = class.as_ref().and_then(|class| reader.launchers.get(class)).cloned();
+        let mut overrides = Overrides {
             id: self.id(values),
             key: self.key(reader, values),
             max_peers: max_peers(values),
             strategies: strategies(reader, values),
-            bootstrappers: bootstrappers(reader, values),
+            bootstrappers: None,
             node_trackers: false,
             settings: table(values, settings_key),
             settings_path: place.key(settings_key),
             on_start: calls(reader, values),
         };
-        let overrides = with_trackers_from_above(reader, overrides);
+        if is_reference {
+            let common = common_settings(reader, &mut overrides.settings, &place.key(settings_key));
+            overrides.max_peers = overrides.max_peers.or(common);
+        }
+        let bootstrapping = match bootstrappers(reader, values) {
+            Some(given) => Some(trackers::from_above(reader, given)),
+            None => launcher
+                .as_ref()
+                .and_then(|launcher| launcher.named_bootstrappers())
+                .map(|own| trackers::without_public(reader, own)),
+        };
         let Some(class) = class else { return };
-        let Some(launcher) = reader.launchers.get(&class).cloned() else {
+        let Some(launcher) = launcher else {
             self.unknown(reader, &class, &place.key("class"));
             // What else is wrong with it cannot be said.
             return;
@@ -124,15 +184,41 @@ impl Overlays<'_> {
         let enabled_row =
             Shown::new(&shown.key("enabled"), Some(Value::Bool(enabled)), enabled_origin.unwrap_or(Origin::Default));
         self.rows.push(enabled_row);
-        given.show(&mut self.rows, reader, &place, &shown, launcher.describe(), settings_key);
+        self.show(reader, given, bootstrapping.as_ref(), &shown, launcher.describe());
+        if let Some(bootstrapping) = bootstrapping {
+            bootstrapping.put_into(&mut overrides);
+        }
         let id = overrides.id.unwrap_or_else(|| launcher.id());
         if enabled {
-            self.claim(reader, id, place);
+            self.claim(reader, id, place.clone());
         }
-        match launcher.prepare(overrides) {
-            Ok(prepared) if enabled => self.prepared.push(prepared),
-            Ok(_) => {}
-            Err(error) => reader.add(error.problems),
+        self.prepare(reader, launcher.as_ref(), overrides, place, enabled);
+    }
+
+    /// Shows what was said, and what the launcher says where nothing was said; of bootstrappers those that hold.
+    fn show(
+        &mut self,
+        reader: &Reader<'_>,
+        given: Given,
+        bootstrapping: Option<&Bootstrapping>,
+        shown: &KeyPath,
+        defaults: Vec<(&'static str, Value)>,
+    ) {
+        for (key, value, to) in given.0 {
+            let from = shown.key(key);
+            match (value, bootstrapping) {
+                (_, Some(bootstrapping)) if key == "bootstrappers" => {
+                    bootstrapping.show(&mut self.rows, reader, self.trackers, &to, &from);
+                }
+                (Some(value), _) => {
+                    flatten(&mut self.rows, value, &from, &|path| reader.document.origin(&moved(path, &from, &to)));
+                }
+                (None, _) => {
+                    if let Some((_, value)) = defaults.iter().find(|(there, _)| *there == key) {
+                        flatten(&mut self.rows, value.clone(), &from, &|_| Origin::Default);
+                    }
+                }
+            }
         }
     }
 
@@ -271,81 +357,53 @@ fn calls(reader: &mut Reader<'_>, values: &mut Settings) -> Vec<Call> {
     calls
 }
 
-/// Trackers from the environment or from flags take the place of those that the file names for an overlay, and so does
-/// their wish for no public ones.
-fn with_trackers_from_above(reader: &Reader<'_>, mut overrides: Overrides) -> Overrides {
-    let Some(bootstrappers) = &mut overrides.bootstrappers else { return overrides };
-    let is_tracker = |named: &Named| TRACKER_BOOTSTRAPPERS.contains(&named.name.as_str());
-    if reader.is_above("bootstrap") {
-        overrides.node_trackers = bootstrappers.iter().any(is_tracker);
-        bootstrappers.retain(|named| !is_tracker(named));
-    } else if reader.is_above("default_bootstrap")
-        && reader.document.root.get("default_bootstrap") == Some(&Value::Bool(false))
-    {
-        bootstrappers.retain_mut(|named| {
-            let public_by_default = !TRACKER_KEYS.iter().any(|key| named.settings.contains_key(*key));
-            for key in TRACKER_KEYS {
-                if let Some(Value::List(list)) = named.settings.get_mut(key) {
-                    list.retain(|tracker| !is_public(tracker));
-                }
-            }
-            !(is_tracker(named) && public_by_default)
-        });
+/// What the reference sets on every community that it makes, whatever that is (`ipv8_service.py` sets all of `initialize` on
+/// the `CommunitySettings`): taken out of the settings of the overlay. Gives its `max_peers`.
+fn common_settings(
+    reader: &mut Reader<'_>,
+    settings: &mut IndexMap<String, Value>,
+    place: &KeyPath,
+) -> Option<MaxPeers> {
+    let common = COMMON_SETTINGS.iter().filter_map(|key| settings.shift_remove_entry(*key));
+    let mut common = Settings::new(common).at(place.clone());
+    let limit = max_peers(&mut common);
+    if common.take_bool("anonymize") == Some(true) {
+        common.problem("anonymize", "is not available here: leave it out, or write false");
     }
-    overrides
+    if let Err(error) = common.finish() {
+        reader.add(error.problems);
+    }
+    limit
 }
 
-/// Whether this is one of the public trackers: `"HOST:PORT"` or `["HOST", PORT]`.
-fn is_public(tracker: &Value) -> bool {
-    let text = match tracker {
-        Value::Text(text) => text.clone(),
-        Value::List(pair) => match pair.as_slice() {
-            [Value::Text(host), Value::Integer(port)] => format!("{host}:{port}"),
-            _ => return false,
-        },
-        _ => return false,
-    };
-    text.parse::<Address>()
-        .is_ok_and(|address| DEFAULT_TRACKERS.iter().any(|public| public.parse() == Ok(address.clone())))
-}
-
-/// What of an overlay was said, by the names of [`super::KEYS`].
-struct Given(Vec<(&'static str, Option<Value>)>);
+/// What of an overlay was said, by the names of [`super::KEYS`], and where.
+struct Given(Vec<(&'static str, Option<Value>, KeyPath)>);
 
 impl Given {
     fn of(values: &Settings, settings_key: &str) -> Self {
         let keys = ["id", "key", "max_peers", "walkers", "bootstrappers", "settings", "on_start"];
+        let place = values.path().clone();
         let mut values = values.clone();
-        Self(keys.map(|key| (key, values.take(if key == "settings" { settings_key } else { key }))).into())
-    }
-
-    /// Shows it, and what the launcher says where nothing was said.
-    fn show(
-        self,
-        rows: &mut Vec<Shown>,
-        reader: &Reader<'_>,
-        place: &KeyPath,
-        shown: &KeyPath,
-        defaults: Vec<(&'static str, Value)>,
-        settings_key: &str,
-    ) {
-        for (key, value) in self.0 {
+        let mut given = keys.map(|key| {
             let document_key = if key == "settings" { settings_key } else { key };
-            match value {
-                Some(value) => {
-                    let (from, to) = (shown.key(key), place.key(document_key));
-                    let steps = from.0.len();
-                    flatten(rows, value, &from, &|path| {
-                        let rest = path.0.iter().skip(steps).cloned();
-                        reader.document.origin(&KeyPath(to.0.iter().cloned().chain(rest).collect()))
-                    });
+            (key, values.take(document_key), place.key(document_key))
+        });
+        if settings_key == "initialize" {
+            let settings = given.iter_mut().find(|(key, ..)| *key == "settings");
+            let common: Vec<_> = match settings {
+                Some((_, Some(Value::Table(table)), _)) => {
+                    COMMON_SETTINGS.iter().filter_map(|key| table.shift_remove_entry(*key)).collect()
                 }
-                None => {
-                    if let Some((_, value)) = defaults.iter().find(|(there, _)| *there == key) {
-                        flatten(rows, value.clone(), &shown.key(key), &|_| Origin::Default);
-                    }
+                _ => Vec::new(),
+            };
+            for (key, value) in common {
+                if let Some(row) =
+                    given.iter_mut().find(|(there, there_value, _)| *there == key && there_value.is_none())
+                {
+                    (row.1, row.2) = (Some(value), place.key(settings_key).key(key));
                 }
             }
         }
+        Self(given.into())
     }
 }

@@ -103,7 +103,7 @@ pub(crate) fn config(
     let hardening = hardening::read(&mut values);
     let log = reader.log(&mut values);
     let peer_file = reader.peer_file(&mut values, working_directory.as_deref());
-    let (overlays, rows) = overlays::read(&mut reader, &mut values, &keys, node_alias.as_deref());
+    let (overlays, rows) = overlays::read(&mut reader, &mut values, &keys, node_alias.as_deref(), &trackers);
     if let Err(error) = values.finish() {
         reader.add(error.problems);
     }

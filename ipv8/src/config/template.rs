@@ -105,6 +105,8 @@ fn entry(out: &mut String, key: &Key) {
         Kind::Number => "number",
         Kind::Text => "text",
         Kind::List => "list of texts",
+        Kind::TextOrInteger => "text or whole number",
+        Kind::Rates => "table of rates, each `[BURST, PER_SECOND]`, or false",
         Kind::Tables => "table, or list of tables",
         Kind::Any => "list",
     };
@@ -202,7 +204,8 @@ The configuration dictionary of py-ipv8, as `json.dumps` writes it, is read as w
 or that begins with `{`. Its names are those of the reference: `interfaces` (or the older `address` and `port`), `keys` with
 `alias`, `generation`, `file` and `bin`, `logger`, `working_directory`, `walker_interval`, and `overlays` with `class`, `key`,
 `walkers`, `bootstrappers`, `initialize` and `on_start`. Keys of this page that the dictionary has no word for can be added to
-it. Three things are read differently:
+it. `max_peers` in `initialize`, which the reference has for every community, is the overlay's; `anonymize` may be false. Three
+things are read differently:
 
 - A port of 8090, the reference's default, gives way to the next free one if it is in use; another port does not.
 - Paths of keys start from the directory in which the program was started, whatever the working directory is.

@@ -278,6 +278,8 @@ pub(crate) trait Erased: Send + Sync {
     fn id(&self) -> CommunityId;
     /// What it says itself, by the names of a configuration.
     fn describe(&self) -> Vec<(&'static str, Value)>;
+    /// Its own bootstrappers, if it has some and all of them go by names.
+    fn named_bootstrappers(&self) -> Option<Vec<Named>>;
     /// Makes what can be made without a node.
     fn prepare(&self, overrides: Overrides) -> Result<Prepared, SettingsError>;
 }

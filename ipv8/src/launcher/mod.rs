@@ -55,7 +55,7 @@ mod prepare;
 
 pub(crate) use self::{
     declare::Erased,
-    order::{Item, order},
+    order::order,
     prepare::{Call, DEFAULT_TARGET, KeyChoice, Loading, Named, Overrides, Prepared, Start},
 };
 pub use self::{

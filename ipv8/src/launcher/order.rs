@@ -19,6 +19,16 @@ pub enum OrderError {
     },
 }
 
+impl OrderError {
+    /// One of those that cannot be ordered.
+    pub(crate) fn launcher(&self) -> Option<&str> {
+        match self {
+            Self::Missing { launcher, .. } => Some(launcher),
+            Self::Cycle { names } => names.first().map(String::as_str),
+        }
+    }
+}
+
 /// What one overlay says of its order.
 pub(crate) struct Item<'a> {
     pub(crate) name: &'a str,

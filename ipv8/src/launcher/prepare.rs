@@ -11,7 +11,10 @@ use ipv8_crypto::{Curve, PrivateKey};
 use ipv8_discovery::{RandomWalk, TrackerBootstrapper};
 use ipv8_wire::{Address, CommunityId};
 
-use super::declare::{Condition, Erased, Hook, Launcher, Method, Part};
+use super::{
+    declare::{Condition, Erased, Hook, Launcher, Method, Part},
+    order::Item,
+};
 
 /// How many peers an overlay looks for unless it is told otherwise (the reference's default).
 pub(crate) const DEFAULT_TARGET: usize = 20;
@@ -102,8 +105,18 @@ pub(crate) struct Prepared {
     pub(crate) name: String,
     pub(crate) key: KeyChoice,
     pub(crate) after: Vec<String>,
+    /// Whether the configuration wants it; if not, it counts as declared only.
+    pub(crate) enabled: bool,
     pub(crate) conditions: Vec<Condition>,
     pub(crate) load: Load,
+}
+
+impl Prepared {
+    /// What it says of its order, with whether it would be loaded now.
+    pub(crate) fn item(&self) -> Item<'_> {
+        let launched = self.enabled && self.conditions.iter().all(|condition| condition());
+        Item { name: &self.name, after: &self.after, launched }
+    }
 }
 
 impl<C: Community> Erased for Launcher<C> {
@@ -139,6 +152,14 @@ impl<C: Community> Erased for Launcher<C> {
             described.push(("settings", Value::Table(self.settings.clone())));
         }
         described
+    }
+
+    fn named_bootstrappers(&self) -> Option<Vec<Named>> {
+        let named = |part: &Part<_>| match part {
+            Part::Named(named) => Some(named.clone()),
+            Part::Made(_) => None,
+        };
+        self.bootstrappers.as_ref()?.iter().map(named).collect()
     }
 
     fn prepare(&self, overrides: Overrides) -> Result<Prepared, SettingsError> {
@@ -186,7 +207,7 @@ impl<C: Community> Erased for Launcher<C> {
         });
         Ok(Prepared {
             name: self.name.clone(),
-
+            enabled: true,
             key: overrides.key.map_or_else(|| self.key.clone(), KeyChoice::Alias),
             after: self.after.clone(),
             conditions: self.conditions.clone(),

@@ -44,6 +44,9 @@ pub(crate) fn run(options: &SimulateOptions) -> Result<(), Failure> {
     if let (Some(path), Err(error)) = (&options.trace, captured) {
         return Err(Failure::Failed(format!("cannot write the trace {}: {error}", path.display())));
     }
+    if outcome.ended == Ended::Interrupted {
+        tracing::warn!("interrupted: this is what happened so far");
+    }
     match &options.plots {
         Some(directory) => plot(options, name, &outcome, directory),
         None => Ok(()),
@@ -126,11 +129,7 @@ fn list(out: &mut impl io::Write) -> Result<(), Failure> {
 fn tell(out: &mut impl io::Write, options: &SimulateOptions, outcome: &Outcome) -> Result<(), Failure> {
     let text = if options.json { report::json(outcome) } else { report::table(outcome) };
     output::line(out, text.trim_end())?;
-    output::flush(out)?;
-    if outcome.ended == Ended::Interrupted {
-        tracing::warn!("interrupted: this is what happened so far");
-    }
-    Ok(())
+    output::flush(out)
 }
 
 /// The plots, with the command that makes them again.

@@ -2,13 +2,11 @@
 
 mod api;
 
-use std::collections::BTreeMap;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ipv8::net::{BindError, Endpoint, Listen};
 use ipv8_core::hardening::{Admission, Rate};
-use ipv8_core::{DropReason, Handle, Hardening, NodeConfig, OverlayConfig};
+use ipv8_core::{Handle, Hardening, NodeConfig, OverlayConfig};
 use ipv8_crypto::{Curve, Mid, PrivateKey, keyfile};
 use ipv8_discovery::{Tracker, TrackerLimits};
 use serde::Serialize;
@@ -17,8 +15,9 @@ use self::api::Api;
 use crate::args::TrackerOptions;
 use crate::failure::Failure;
 use crate::key::system_rng;
-use crate::output;
+use crate::output::Events;
 use crate::runtime::{self, Asked, Signals};
+use crate::statistics::Numbers;
 
 /// Where a tracker listens unless told otherwise, or at the next free port: as the reference's.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8_090);
@@ -34,7 +33,8 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
     if listen.is_empty() {
         listen.push(Listen::or_next(DEFAULT_LISTEN));
     }
-    runtime::block_on(async {
+    let events = Events::start(options.json)?;
+    let result = runtime::block_on(async {
         let mut signals = Signals::new()?;
         let api = match options.api {
             Some(address) => Some(Api::bind(address).await?),
@@ -42,28 +42,12 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
         };
         let hardening = if options.hardened { hardened() } else { Hardening::default() };
         let tracker = start_with(&listen, key, options.limits.into(), hardening)?;
-        let result = tracker.print_started(api.as_ref(), options.json);
-        if result.is_ok() {
-            let serve = async {
-                match api {
-                    Some(api) => api.serve(tracker.tracker.clone()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let mut serve = std::pin::pin!(serve);
-            loop {
-                tokio::select! {
-                    asked = signals.next() => match asked {
-                        Asked::Stop => break,
-                        Asked::Statistics => tracker.print_statistics(options.json)?,
-                    },
-                    () = &mut serve => break,
-                }
-            }
-        }
+        let result = tracker.watch(api, &mut signals, &events).await;
+        let last = tracker.statistics();
         runtime::goodbye(tracker.stop()).await;
-        result
-    })
+        result.and_then(|()| last?.print(&events))
+    });
+    result.and(events.finish())
 }
 
 /// A tracker that runs.
@@ -123,12 +107,17 @@ struct Statistics {
     event: &'static str,
     peers: usize,
     communities: usize,
-    received: u64,
-    received_bytes: u64,
-    delivered: u64,
-    sent: u64,
-    sent_bytes: u64,
-    dropped: BTreeMap<&'static str, u64>,
+    #[serde(flatten)]
+    numbers: Numbers,
+    #[serde(skip)]
+    table: String,
+}
+
+impl Statistics {
+    fn print(&self, events: &Events) -> Result<(), Failure> {
+        let Self { peers, communities, table, .. } = self;
+        events.print(self, || format!("{peers} peers in {communities} communities\n{table}"))
+    }
 }
 
 impl Running {
@@ -145,34 +134,37 @@ impl Running {
         self.node.stop_within(runtime::LAST_TASKS).await;
     }
 
-    /// Tells what was counted, as SIGUSR1 asks for.
-    fn print_statistics(&self, json: bool) -> Result<(), Failure> {
-        let now = self.tracker.with(|tracker, _| (tracker.len(), tracker.communities().count()));
-        let (peers, communities) = now.map_err(Failure::failed)?;
-        let mut out = io::stdout();
-        if json {
-            let stats = self.node.node().stats();
-            let dropped = DropReason::ALL.into_iter().map(|reason| (reason.as_str(), stats.dropped(reason)));
-            let statistics = Statistics {
-                event: "statistics",
-                peers,
-                communities,
-                received: stats.received,
-                received_bytes: stats.received_bytes,
-                delivered: stats.delivered,
-                sent: stats.sent,
-                sent_bytes: stats.sent_bytes,
-                dropped: dropped.filter(|(_, count)| *count > 0).collect(),
-            };
-            output::json(&mut out, &statistics)?;
-        } else {
-            output::line(&mut out, &format!("{peers} peers in {communities} communities"))?;
-            output::line(&mut out, self.node.node().report().to_string().trim_end())?;
+    /// Tells what happens until the tracker is to stop.
+    async fn watch(&self, api: Option<Api>, signals: &mut Signals, events: &Events) -> Result<(), Failure> {
+        self.print_started(api.as_ref(), events)?;
+        let serve = async {
+            match api {
+                Some(api) => api.serve(self.tracker.clone()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut serve = std::pin::pin!(serve);
+        loop {
+            tokio::select! {
+                asked = signals.next() => match asked {
+                    Asked::Stop => return Ok(()),
+                    Asked::Statistics => self.statistics()?.print(events)?,
+                },
+                () = &mut serve => return Ok(()),
+            }
         }
-        output::flush(&mut out)
     }
 
-    fn print_started(&self, api: Option<&Api>, json: bool) -> Result<(), Failure> {
+    /// What was counted until now.
+    fn statistics(&self) -> Result<Statistics, Failure> {
+        let now = self.tracker.with(|tracker, _| (tracker.len(), tracker.communities().count()));
+        let (peers, communities) = now.map_err(Failure::failed)?;
+        let report = self.node.report();
+        let table = report.to_string().trim_end().to_owned();
+        Ok(Statistics { event: "statistics", peers, communities, numbers: Numbers::of(&report), table })
+    }
+
+    fn print_started(&self, api: Option<&Api>, events: &Events) -> Result<(), Failure> {
         let started = Started {
             event: "started",
             listen: self.address().to_string(),
@@ -180,16 +172,10 @@ impl Running {
             api: api.map(|api| api.address().to_string()),
             mid: self.mid().to_string(),
         };
-        let mut out = io::stdout();
-        if json {
-            output::json(&mut out, &started)?;
-        } else {
+        events.print(&started, || {
             let addresses = started.addresses.join(" and ");
-            output::line(&mut out, &format!("the tracker listens at {addresses} as {}", started.mid))?;
-            if let Some(api) = &started.api {
-                output::line(&mut out, &format!("it lists its peers at http://{api}/services"))?;
-            }
-        }
-        output::flush(&mut out)
+            let api = started.api.as_ref().map(|api| format!("\nit lists its peers at http://{api}/services"));
+            format!("the tracker listens at {addresses} as {}{}", started.mid, api.unwrap_or_default())
+        })
     }
 }

@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 
 use crate::{
     community::OverlayId,
+    defence::hardening::Hardening,
     inbound::Accepted,
     keys::SenderKey,
     network::{Network, PeerRecord},
@@ -178,7 +179,8 @@ impl Context<'_> {
     }
 
     /// The Lamport time of the key that this community uses. Received times are never merged into it, as in the
-    /// reference.
+    /// reference. Unless the node counts as the reference does, it goes on by a random number before each introduction
+    /// request ([`Hardening::random_identifiers`]).
     #[must_use]
     pub fn global_time(&self) -> u64 {
         self.state.clocks.get(&self.my_mid()).copied().unwrap_or(0)
@@ -187,6 +189,12 @@ impl Context<'_> {
     /// Sets the Lamport time, for a node that goes on where it was.
     pub fn set_global_time(&mut self, time: u64) {
         self.state.clocks.insert(self.overlay.key.mid(), time);
+    }
+
+    /// How much this node trusts what it is told.
+    #[must_use]
+    pub fn hardening(&self) -> &Hardening {
+        &self.state.hardening
     }
 
     /// The private key of this community.

@@ -14,11 +14,24 @@ use crate::{
 /// Strangers, and peers, that are remembered.
 const MOST_SOURCES: usize = 4_096;
 
+/// Who a message seems to come from, before its signature is checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sender {
+    /// A verified peer, writing from where we know it.
+    Peer(Mid),
+    /// Somebody who was asked for an introduction, and has not answered yet.
+    Asked,
+    /// Anybody else.
+    Stranger,
+}
+
 /// Who pays for a check.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Payer {
     /// A verified peer, writing from where we know it.
     Peer(Mid),
+    /// Whoever is at this host, which was asked.
+    Asked(IpAddr),
     /// Whoever is at this host.
     Stranger(IpAddr),
 }
@@ -29,6 +42,8 @@ pub(crate) struct Budget {
     limits: Admission,
     strangers: Option<Bucket>,
     by_host: LruCache<IpAddr, Bucket>,
+    /// Apart from the strangers', who can write the same source on what they send before we ask there.
+    by_asked: LruCache<IpAddr, Bucket>,
     by_peer: LruCache<Mid, Bucket>,
     /// Keys that cost something to read and were read before, in the bytes in which they came.
     read: LruCache<Box<[u8]>, ()>,
@@ -40,18 +55,28 @@ impl Budget {
             limits,
             strangers: None,
             by_host: LruCache::new(MOST_SOURCES),
+            by_asked: LruCache::new(MOST_SOURCES),
             by_peer: LruCache::new(MOST_SOURCES),
             read: LruCache::new(MOST_SOURCES),
         }
     }
 
-    /// Who pays for a message that claims to be of this peer, or else of nobody that we know at its source; none if its
-    /// signature may not be checked.
-    pub(crate) fn admit(&mut self, peer: Option<Mid>, source: SocketAddr, now: Time) -> Option<Payer> {
-        if let Some(mid) = peer {
-            let rate = self.limits.per_peer;
-            let bucket = Bucket::of(&mut self.by_peer, &mid, rate, now)?;
-            return bucket.has_some(rate, now).then_some(Payer::Peer(mid));
+    /// Who pays for a message that seems to be of this sender; none if its signature may not be checked.
+    pub(crate) fn admit(&mut self, sender: Sender, source: SocketAddr, now: Time) -> Option<Payer> {
+        match sender {
+            Sender::Peer(mid) => {
+                let rate = self.limits.per_peer;
+                let bucket = Bucket::of(&mut self.by_peer, &mid, rate, now)?;
+                return bucket.has_some(rate, now).then_some(Payer::Peer(mid));
+            }
+            Sender::Asked => {
+                let (rate, host) = (self.limits.per_stranger, host(source.ip()));
+                let bucket = Bucket::of(&mut self.by_asked, &host, rate, now)?;
+                if bucket.has_some(rate, now) {
+                    return Some(Payer::Asked(host));
+                }
+            }
+            Sender::Stranger => {}
         }
         let all = self.strangers.get_or_insert_with(|| Bucket::full(self.limits.strangers, now));
         if !all.has_some(self.limits.strangers, now) {
@@ -67,6 +92,11 @@ impl Budget {
         match payer {
             Payer::Peer(mid) => {
                 if let Some(bucket) = self.by_peer.get_mut(&mid) {
+                    bucket.take(price);
+                }
+            }
+            Payer::Asked(host) => {
+                if let Some(bucket) = self.by_asked.get_mut(&host) {
                     bucket.take(price);
                 }
             }
@@ -98,7 +128,7 @@ impl Budget {
 
     /// How many hosts and peers are remembered.
     pub(crate) fn len(&self) -> (usize, usize) {
-        (self.by_host.len(), self.by_peer.len())
+        (self.by_host.len() + self.by_asked.len(), self.by_peer.len())
     }
 }
 
@@ -148,10 +178,10 @@ mod tests {
     }
 
     /// How many of a hundred messages are let in.
-    fn admitted(budget: &mut Budget, peer: Option<Mid>, from: SocketAddr, now: Time) -> usize {
+    fn admitted(budget: &mut Budget, sender: Sender, from: SocketAddr, now: Time) -> usize {
         let mut count = 0;
         for _ in 0..100 {
-            if let Some(payer) = budget.admit(peer, from, now) {
+            if let Some(payer) = budget.admit(sender, from, now) {
                 budget.charge(payer, price(&key(1)));
                 count += 1;
             }
@@ -162,20 +192,31 @@ mod tests {
     #[test]
     fn strangers_pay_for_themselves_and_for_all() {
         let mut budget = budget();
-        let each: Vec<_> = (0..6).map(|number| admitted(&mut budget, None, host(number), Time::ZERO)).collect();
+        let each: Vec<_> =
+            (0..6).map(|number| admitted(&mut budget, Sender::Stranger, host(number), Time::ZERO)).collect();
         assert_eq!(each, [2, 2, 2, 2, 2, 0]);
         let later = Time::from_duration(Duration::from_secs(1));
-        assert_eq!(admitted(&mut budget, None, host(0), later), 1);
+        assert_eq!(admitted(&mut budget, Sender::Stranger, host(0), later), 1);
+    }
+
+    #[test]
+    fn who_was_asked_is_heard_although_strangers_used_up_everything() {
+        let mut budget = budget();
+        for number in 0..6 {
+            admitted(&mut budget, Sender::Stranger, host(number), Time::ZERO);
+        }
+        assert_eq!([0, 9].map(|number| admitted(&mut budget, Sender::Asked, host(number), Time::ZERO)), [2, 2]);
+        assert_eq!(admitted(&mut budget, Sender::Asked, host(9), Time::ZERO), 0, "but not without end");
     }
 
     #[test]
     fn a_known_peer_has_a_budget_of_its_own() {
         let mut budget = budget();
-        let peer = Some(key(1).mid());
+        let peer = Sender::Peer(key(1).mid());
         for number in 0..6 {
-            admitted(&mut budget, None, host(number), Time::ZERO);
+            admitted(&mut budget, Sender::Stranger, host(number), Time::ZERO);
         }
-        assert_eq!(admitted(&mut budget, None, host(9), Time::ZERO), 0);
+        assert_eq!(admitted(&mut budget, Sender::Stranger, host(9), Time::ZERO), 0);
         assert_eq!(admitted(&mut budget, peer, host(9), Time::ZERO), 100);
         assert_eq!(admitted(&mut budget, peer, host(9), Time::ZERO), 0);
     }
@@ -188,8 +229,9 @@ mod tests {
             per_peer: Rate::new(66, 33),
         });
         for number in 0..10_000 {
-            budget.admit(None, host(number), Time::ZERO);
+            budget.admit(Sender::Stranger, host(number), Time::ZERO);
+            budget.admit(Sender::Asked, host(number), Time::ZERO);
         }
-        assert_eq!(budget.len(), (MOST_SOURCES, 0));
+        assert_eq!(budget.len(), (2 * MOST_SOURCES, 0));
     }
 }

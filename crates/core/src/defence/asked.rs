@@ -95,6 +95,11 @@ impl Asked {
         self.open.values().filter(|question| question.to == address && question.at + WINDOW >= now).count()
     }
 
+    /// Whether a request to this place waits for its answer.
+    pub(crate) fn is_open(&self, source: SocketAddr, now: Time) -> bool {
+        self.open.values().any(|question| is_same_place(question.to, source) && question.at + WINDOW >= now)
+    }
+
     /// Whether the move of a peer may be checked now, which is then noted.
     pub(crate) fn may_challenge(&mut self, mid: Mid, now: Time) -> bool {
         if self.moves.get(&mid).is_some_and(|last| *last + BETWEEN_CHALLENGES > now) {
@@ -144,6 +149,7 @@ mod tests {
     fn the_scope_of_an_address_makes_no_difference() {
         let mut asked = Asked::default();
         asked.ask(7, "[fe80::1]:8090".parse().unwrap(), None, seconds(0));
+        assert!(asked.is_open("[fe80::1%2]:8090".parse().unwrap(), seconds(1)));
         assert_eq!(asked.answer(7, "[fe80::1%2]:8090".parse().unwrap(), PEER, seconds(1)), Answer::Here);
     }
 
@@ -160,6 +166,8 @@ mod tests {
         let mut asked = Asked::default();
         asked.ask(7, address(1), None, seconds(0));
         asked.ask(8, address(1), None, seconds(0));
+        assert_eq!([1, 2].map(|number| asked.is_open(address(number), seconds(30))), [true, false]);
+        assert!(!asked.is_open(address(1), seconds(31)));
         assert_eq!(asked.answer(7, address(1), PEER, seconds(30)), Answer::Here);
         assert_eq!(asked.answer(8, address(1), PEER, seconds(31)), Answer::None);
         assert_eq!(asked.unanswered(address(1), seconds(31)), 0);

@@ -30,6 +30,10 @@ pub struct Hardening {
     /// The answer shows that the owner of the key can be reached there, not that nobody forwards in between. A peer that
     /// has more peers than it takes does not answer, and stays at its old address until it is dropped there.
     pub challenge_moves: bool,
+    /// The Lamport clock, whose lowest 16 bits are the identifier of an introduction request, goes on by a random number
+    /// before each of them. Without it, it counts from zero as in the reference: whoever knows a tracker's address can
+    /// then answer our first questions in its place, without having seen them.
+    pub random_identifiers: bool,
     /// How many punctures are sent because somebody asked for them, which anybody can (ids 250 and 232 are unsigned);
     /// without limit if none is given. What is too much is dropped as [`DropReason::RateLimited`](crate::DropReason).
     pub punctures: Option<PunctureLimits>,
@@ -39,8 +43,9 @@ pub struct Hardening {
     /// How much time, in microseconds, goes into checking signatures of the older curves for all who are no peers at their
     /// address; without limit if none is given. They cost ten to a hundred times as much as those of curve25519 (330 to 3,900
     /// µs on a machine of 2024, which is what a check is taken to cost here), so that a few hundred forged ones a second take
-    /// all the time of a node. What is too much is dropped as [`DropReason::Admission`](crate::DropReason). Those of peers,
-    /// and of curve25519, are checked all the same.
+    /// all the time of a node. What is too much is dropped as [`DropReason::Admission`](crate::DropReason). Those whom
+    /// we are asking for introductions, as trackers, have as much again; those of peers, and of curve25519, are checked all
+    /// the same.
     pub old_curves: Option<Rate>,
     /// The curves whose signatures are checked; all if none are given. Messages with keys of others are dropped as
     /// [`DropReason::Admission`](crate::DropReason). The public trackers sign with [`Curve::VeryLow`].
@@ -59,6 +64,10 @@ pub struct Hardening {
     /// An address that left so many introduction requests of one community unanswered within 30 seconds is not taken
     /// again from introductions in the meantime, so that nobody can have a third party asked again and again.
     pub unanswered_walks: Option<usize>,
+    /// Strategies that drop silent peers count one of which nothing was heard since its first packet as silent from that
+    /// moment on, unless they are told otherwise. One packet from a source that is made up is enough to become a verified
+    /// peer; the reference keeps such peers for ever, and some thirty of them keep everybody else out.
+    pub drop_never_heard: bool,
 }
 
 /// What becomes of introduction responses that nobody asked for.
@@ -88,7 +97,8 @@ pub enum WanEstimate {
     Asked,
     /// So many answers to questions of ours that agree, from distinct networks (IPv4: /16, IPv6: /32), each of which has
     /// one vote for five minutes. Two suffice while no more answered. A new address also needs more votes than the one
-    /// that it replaces. (The reference had votes once, one for each address, and gave them up.)
+    /// that it replaces. (The reference had votes once, one for each address, and gave them up.) Votes from addresses of
+    /// trackers, which everybody knows and can write on a datagram, never suffice without one from elsewhere.
     ///
     /// Peers in our LAN or on our machine vote on our address there, each for itself: they share a network, and whoever
     /// answers from a LAN address is in the LAN. On the public address they have no vote.
@@ -118,7 +128,9 @@ pub struct PunctureLimits {
     /// Punctures to one host (IPv4: an address, IPv6: a /64), of all communities together. Hosts of LANs and of this
     /// machine are exempt: many nodes at one address are usual there. The last 1,024 hosts are remembered.
     pub per_target: Rate,
-    /// Punctures to all hosts together.
+    /// Punctures to all hosts together. Anybody can write any source on a request: only where more than half of the burst
+    /// is left are those of strangers served, so that the peers that we know, and our trackers, always have that half, and
+    /// what comes. Each of their hosts may take one sixteenth of the rate in this way.
     pub in_all: Rate,
 }
 
@@ -129,9 +141,10 @@ pub struct PunctureLimits {
 /// sources are remembered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Admission {
-    /// For each host (IPv4: an address, IPv6: a /64) whose messages are not of peers known there.
+    /// For each host (IPv4: an address, IPv6: a /64) whose messages are not of peers known there. One that was asked for
+    /// an introduction, and has not answered yet, has as much again for its answer, whatever strangers used up.
     pub per_stranger: Rate,
-    /// For all of them together, since anybody can write any source on a datagram.
+    /// For all strangers together, since anybody can write any source on a datagram.
     pub strangers: Rate,
     /// For each verified peer, at the address and with the key by which we know it.
     pub per_peer: Rate,
@@ -148,7 +161,9 @@ pub struct DefenceTables {
     pub votes: usize,
     /// Hosts that were punctured on request: at most 1,024.
     pub puncture_targets: usize,
-    /// Hosts of strangers whose signatures were checked: at most 4,096.
+    /// Hosts of peers and trackers that asked for punctures: at most 1,024.
+    pub introducers: usize,
+    /// Hosts of strangers, and of those whom we asked, whose signatures were checked: at most 4,096 each.
     pub hosts: usize,
     /// Peers whose signatures were checked: at most 4,096.
     pub peers: usize,
@@ -165,6 +180,7 @@ impl Hardening {
             unsolicited: Unsolicited::Trust,
             wan: WanEstimate::Anybody,
             challenge_moves: false,
+            random_identifiers: false,
             punctures: None,
             admission: None,
             old_curves: None,
@@ -173,6 +189,7 @@ impl Hardening {
             addresses_per_network: None,
             peers_per_host: None,
             unanswered_walks: None,
+            drop_never_heard: false,
         }
     }
 
@@ -184,6 +201,7 @@ impl Hardening {
             unsolicited: Unsolicited::Drop,
             wan: WanEstimate::Quorum(3),
             challenge_moves: true,
+            random_identifiers: true,
             // A walker makes at most two requests a second, of which each has one peer puncture for it.
             punctures: Some(PunctureLimits { per_target: Rate::new(10, 2), in_all: Rate::new(200, 50) }),
             admission: Some(Admission {
@@ -198,6 +216,7 @@ impl Hardening {
             addresses_per_network: Some(16),
             peers_per_host: Some(8),
             unanswered_walks: Some(3),
+            drop_never_heard: true,
         }
     }
 
@@ -234,6 +253,8 @@ impl Default for Hardening {
             punctures: Some(PunctureLimits { per_target: Rate::new(200, 40), in_all: Rate::new(1_000, 200) }),
             old_curves: Some(Rate::new(500_000, 750_000)),
             introducer_share: Some(8),
+            random_identifiers: true,
+            drop_never_heard: true,
             ..Self::reference()
         }
     }

@@ -15,8 +15,11 @@ use crate::{
 /// One token, as buckets count: a rate of one a second makes one of these each nanosecond.
 const TOKEN: i64 = 1_000_000_000;
 
-/// Targets of punctures that are remembered.
+/// Targets of punctures that are remembered, and hosts that ask for them.
 const TARGETS: usize = 1_024;
+
+/// What part of all punctures each introducer may have although strangers ask for as many as they can.
+const SHARE_OF_INTRODUCER: u32 = 16;
 
 /// Tokens that come at a [`Rate`].
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,12 @@ pub(crate) struct Bucket {
 impl Bucket {
     pub(crate) fn full(rate: Rate, now: Time) -> Self {
         Self { level: i64::from(rate.burst) * TOKEN, at: now }
+    }
+
+    /// Whether a whole token is left besides half of the burst.
+    fn has_one_above_half(&mut self, rate: Rate, now: Time) -> bool {
+        self.refill(rate, now);
+        self.level >= i64::from(rate.burst / 2) * TOKEN + TOKEN
     }
 
     /// Whether something is left, however little.
@@ -73,19 +82,37 @@ impl Bucket {
 pub(crate) struct Punctures {
     in_all: Option<Bucket>,
     targets: LruCache<IpAddr, Bucket>,
+    introducers: LruCache<IpAddr, Bucket>,
 }
 
 impl Default for Punctures {
     fn default() -> Self {
-        Self { in_all: None, targets: LruCache::new(TARGETS) }
+        Self { in_all: None, targets: LruCache::new(TARGETS), introducers: LruCache::new(TARGETS) }
     }
 }
 
 impl Punctures {
-    /// Whether one more may be sent to this target, which is then counted.
-    pub(crate) fn admit(&mut self, limits: PunctureLimits, target: SocketAddr, now: Time) -> bool {
+    /// Whether one more may be sent to this target, which is then counted. Introducers whom we know have a part of all
+    /// punctures that strangers leave alone; one that used up its own is treated as they are.
+    pub(crate) fn admit(
+        &mut self,
+        limits: PunctureLimits,
+        introducer: Option<SocketAddr>,
+        target: SocketAddr,
+        now: Time,
+    ) -> bool {
         let in_all = self.in_all.get_or_insert_with(|| Bucket::full(limits.in_all, now));
-        if !in_all.has_one(limits.in_all, now) {
+        let part = |tokens: u32| (tokens / SHARE_OF_INTRODUCER).max(1);
+        let share = Rate::new(part(limits.in_all.burst), part(limits.in_all.per_second));
+        let mut own = introducer.and_then(|source| Bucket::of(&mut self.introducers, &host(source.ip()), share, now));
+        if own.as_mut().is_some_and(|own| !own.has_one(share, now)) {
+            own = None;
+        }
+        let left = match own {
+            Some(_) => in_all.has_one(limits.in_all, now),
+            None => in_all.has_one_above_half(limits.in_all, now),
+        };
+        if !left {
             return false;
         }
         let ip = target.ip();
@@ -98,12 +125,15 @@ impl Punctures {
             target.take(1);
         }
         in_all.take(1);
+        if let Some(own) = own {
+            own.take(1);
+        }
         true
     }
 
-    /// How many targets are remembered.
-    pub(crate) fn len(&self) -> usize {
-        self.targets.len()
+    /// How many targets and introducers are remembered.
+    pub(crate) fn len(&self) -> (usize, usize) {
+        (self.targets.len(), self.introducers.len())
     }
 }
 
@@ -204,12 +234,27 @@ mod tests {
 
     #[test]
     fn punctures_are_limited_for_each_target_and_in_all() {
-        let limits = PunctureLimits { per_target: Rate::new(2, 1), in_all: Rate::new(5, 1) };
+        let limits = PunctureLimits { per_target: Rate::new(2, 1), in_all: Rate::new(10, 1) };
         let mut punctures = Punctures::default();
-        let mut sent = |text: &str| punctures.admit(limits, text.parse().unwrap(), at(0));
+        let mut sent = |text: &str| punctures.admit(limits, None, text.parse().unwrap(), at(0));
         assert_eq!(["9.9.9.9:1", "9.9.9.9:2", "9.9.9.9:3"].map(&mut sent), [true, true, false], "ports are no targets");
-        assert_eq!(["127.0.0.1:1"; 4].map(&mut sent), [true, true, true, false], "all that are left");
+        assert_eq!(["127.0.0.1:1"; 4].map(&mut sent), [true, true, true, false], "half of all");
         assert!(!sent("8.8.8.8:1"));
+    }
+
+    #[test]
+    fn introducers_have_the_half_that_strangers_do_not_get_and_share_it() {
+        let limits = PunctureLimits { per_target: Rate::new(1_000, 1), in_all: Rate::new(160, 16) };
+        let mut punctures = Punctures::default();
+        let mut sent = |by: Option<u8>, millis: u64| {
+            let by = by.map(|number| SocketAddr::from(([98, number, 1, 1], 8_090)));
+            (0..200).filter(|_| punctures.admit(limits, by, "9.9.9.9:1".parse().unwrap(), at(millis))).count()
+        };
+        assert_eq!(sent(None, 0), 80);
+        assert_eq!([sent(Some(1), 0), sent(Some(2), 0), sent(Some(1), 0)], [10, 10, 0]);
+        assert_eq!([sent(Some(1), 1_000), sent(None, 1_000)], [1, 0], "what comes is for introducers, too");
+        assert_eq!(sent(None, 3_000), 27, "strangers have the rest");
+        assert_eq!(punctures.len(), (1, 2));
     }
 
     #[test]
@@ -218,8 +263,9 @@ mod tests {
         let mut punctures = Punctures::default();
         for number in 0..10_000_u32 {
             let target = IpAddr::V4(Ipv4Addr::from_bits(0x0909_0000 + number));
-            assert!(punctures.admit(limits, SocketAddr::new(target, 1), at(0)));
+            let by = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(0x6209_0000 + number)), 1);
+            assert!(punctures.admit(limits, Some(by), SocketAddr::new(target, 1), at(0)));
         }
-        assert_eq!(punctures.len(), TARGETS);
+        assert_eq!(punctures.len(), (TARGETS, TARGETS));
     }
 }

@@ -43,9 +43,18 @@ impl Scope {
     }
 }
 
+/// Who says where it sees us.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Voter {
+    pub(crate) address: SocketAddr,
+    /// It is a tracker, whose address everybody knows, and can write on a datagram.
+    pub(crate) is_public: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Vote {
     says: SocketAddr,
+    is_public: bool,
     at: Time,
 }
 
@@ -66,7 +75,8 @@ pub(crate) struct Votes {
 
 impl Votes {
     /// Somebody whom we asked says where it sees us. The address that is now the one to believe, if there is one.
-    pub(crate) fn cast(&mut self, quorum: usize, voter: SocketAddr, says: SocketAddr, now: Time) -> Option<SocketAddr> {
+    pub(crate) fn cast(&mut self, quorum: usize, voter: Voter, says: SocketAddr, now: Time) -> Option<SocketAddr> {
+        let Voter { address: voter, is_public } = voter;
         let scope = Scope::of(says.ip());
         // From the Internet one sees another address than from the LAN.
         if Scope::of(voter.ip()) != scope {
@@ -75,7 +85,7 @@ impl Votes {
         let voter = if scope.is_site() { voter } else { SocketAddr::new(region(voter.ip()), 0) };
         let poll = self.polls.get_or_insert_default().get_mut(scope as usize)?;
         poll.votes.remove(&voter);
-        poll.votes.insert(voter, Vote { says, at: now });
+        poll.votes.insert(voter, Vote { says, is_public, at: now });
         while poll.votes.len() > MOST_VOTES || poll.votes.front().is_some_and(|(_, oldest)| oldest.at + VOTE_AGE < now)
         {
             poll.votes.pop_front();
@@ -101,6 +111,9 @@ impl Poll {
         if votes < needed || (self.elected.is_some_and(|elected| elected != winner) && votes <= of_elected) {
             return None;
         }
+        if self.votes.values().filter(|vote| vote.says.ip() == winner).all(|vote| vote.is_public) {
+            return None;
+        }
         self.elected = Some(winner);
         // A NAT may show another port to everybody; the address is what they agree on, and the port most of them see.
         let mut ports: IndexMap<u16, usize> = IndexMap::new();
@@ -124,9 +137,17 @@ mod tests {
         Time::from_duration(Duration::from_secs(seconds))
     }
 
+    fn peer(address: impl Into<SocketAddr>) -> Voter {
+        Voter { address: address.into(), is_public: false }
+    }
+
     /// A voter in a network of its own.
-    fn voter(number: u8) -> SocketAddr {
-        SocketAddr::from(([98, number, 1, 1], 8_090))
+    fn voter(number: u8) -> Voter {
+        peer(([98, number, 1, 1], 8_090))
+    }
+
+    fn tracker(number: u8) -> Voter {
+        Voter { is_public: true, ..voter(number) }
     }
 
     #[test]
@@ -144,10 +165,25 @@ mod tests {
         let mut votes = Votes::default();
         let ours = at("203.0.113.7:1");
         for port in 1..100 {
-            assert_eq!(votes.cast(3, SocketAddr::from(([98, 1, 1, 1], port)), ours, seconds(0)), None);
-            assert_eq!(votes.cast(3, SocketAddr::from(([98, 1, 2, 2], port)), ours, seconds(0)), None, "one network");
+            assert_eq!(votes.cast(3, peer(([98, 1, 1, 1], port)), ours, seconds(0)), None);
+            assert_eq!(votes.cast(3, peer(([98, 1, 2, 2], port)), ours, seconds(0)), None, "one network");
         }
         assert_eq!(votes.cast(3, voter(2), ours, seconds(0)), Some(ours));
+    }
+
+    #[test]
+    fn trackers_elect_nobody_without_a_peer() {
+        let mut votes = Votes::default();
+        let ours = at("203.0.113.7:1");
+        for number in 1..10 {
+            assert_eq!(votes.cast(3, tracker(number), ours, seconds(0)), None);
+        }
+        assert_eq!(
+            votes.cast(3, voter(10), at("203.0.113.8:1"), seconds(0)),
+            None,
+            "another address is none for this one"
+        );
+        assert_eq!(votes.cast(3, voter(11), ours, seconds(0)), Some(ours));
     }
 
     #[test]
@@ -180,20 +216,20 @@ mod tests {
     fn who_is_in_the_lan_votes_on_the_address_there_only() {
         let mut votes = Votes::default();
         for port in 1..10 {
-            let neighbour = SocketAddr::from(([192, 168, 1, 2], port));
+            let neighbour = peer(([192, 168, 1, 2], port));
             assert_eq!(votes.cast(3, neighbour, at("203.0.113.7:1"), seconds(0)), None);
         }
         let here = at("127.0.0.1:9");
-        assert_eq!(votes.cast(3, at("127.0.0.1:1"), here, seconds(0)), None);
-        assert_eq!(votes.cast(3, at("127.0.0.1:2"), here, seconds(0)), Some(here));
+        assert_eq!(votes.cast(3, peer(at("127.0.0.1:1")), here, seconds(0)), None);
+        assert_eq!(votes.cast(3, peer(at("127.0.0.1:2")), here, seconds(0)), Some(here));
     }
 
     #[test]
     fn votes_are_bounded() {
         let mut votes = Votes::default();
         for number in 0..=u8::MAX {
-            votes.cast(3, SocketAddr::from(([98, number, 1, 1], 1)), at("203.0.113.7:1"), seconds(0));
-            let site = SocketAddr::from(([10, 0, 0, number], 1));
+            votes.cast(3, peer(([98, number, 1, 1], 1)), at("203.0.113.7:1"), seconds(0));
+            let site = peer(([10, 0, 0, number], 1));
             votes.cast(3, site, at("10.0.1.1:1"), seconds(0));
         }
         assert_eq!(votes.len(), 2 * MOST_VOTES);

@@ -303,6 +303,8 @@ impl Network {
     pub(crate) fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
         let crowded = self.is_crowded(address);
         let record = self.peers.get_mut(mid)?;
+        // Where it stays at its host, nobody more is there than before.
+        let crowded = crowded && !record.addresses.seen().any(|before| host(before.ip()) == host(address.ip()));
         if !record.addresses.was_at(address) && !crowded {
             let before = record.addresses;
             record.addresses.set(address);
@@ -396,7 +398,7 @@ impl Network {
         for mid in there {
             self.remove(&mid);
         }
-        self.candidate_is_silent(address);
+        self.candidate_did_not_answer(address);
     }
 
     /// Forgets a peer and its addresses; false if it was not known.

@@ -19,7 +19,7 @@ use super::{
 /// often for one that answers, but not in this community.
 const MOST_WALKS: u8 = 3;
 
-/// A candidate that does not answer, and was not heard for so long, is not saved again.
+/// A candidate that is silent, and was not heard for so long, is not saved again.
 const FORGET_AFTER: Duration = Duration::from_secs(30 * 24 * 3600);
 
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ struct Candidate {
     saved: SavedPeer,
     /// Walks for each of its services.
     walks: Vec<u8>,
-    /// A walk to it had no answer.
-    silent: bool,
+    /// Walks to it that had no answer.
+    unanswered: u8,
 }
 
 impl Candidate {
@@ -39,13 +39,18 @@ impl Candidate {
         addresses.seen().chain(lan)
     }
 
+    /// So many walks had no answer that it is given up: packets get lost.
+    const fn is_silent(&self) -> bool {
+        self.unanswered >= MOST_WALKS
+    }
+
     fn may_be_walked_to(&self, service: CommunityId) -> bool {
-        !self.silent
+        !self.is_silent()
             && self.saved.services.iter().zip(&self.walks).any(|(own, walks)| *own == service && *walks < MOST_WALKS)
     }
 
     fn try_again(&mut self) {
-        self.silent = false;
+        self.unanswered = 0;
         self.walks.fill(0);
     }
 }
@@ -66,7 +71,7 @@ impl Remembered {
             _ => {}
         }
         let walks = vec![0; saved.services.len()];
-        self.peers.insert(mid, Candidate { saved, walks, silent: false });
+        self.peers.insert(mid, Candidate { saved, walks, unanswered: 0 });
         true
     }
 }
@@ -96,7 +101,7 @@ impl Network {
                 let heard = record.last_response.unwrap_or(record.created);
                 let mut services = record.services.clone();
                 // What it served before, and was not asked for in vain.
-                let before = self.remembered.peers.get(&record.mid()).filter(|candidate| !candidate.silent);
+                let before = self.remembered.peers.get(&record.mid()).filter(|candidate| !candidate.is_silent());
                 for service in before.into_iter().flat_map(|candidate| &candidate.saved.services) {
                     let walked = before.is_some_and(|candidate| !candidate.may_be_walked_to(*service));
                     if !walked && !services.contains(service) && services.len() < self.limits.services_per_peer {
@@ -113,7 +118,7 @@ impl Network {
             });
         let candidates = self.remembered.peers.iter().filter(move |(mid, candidate)| {
             let age = candidate.saved.heard.map(|heard| now.saturating_sub(heard));
-            let gone = candidate.silent && age.is_none_or(|age| age > FORGET_AFTER);
+            let gone = candidate.is_silent() && age.is_none_or(|age| age > FORGET_AFTER);
             !gone && !self.peers.contains_key(*mid)
         });
         verified.chain(candidates.map(|(_, candidate)| candidate.saved.clone()))
@@ -152,17 +157,17 @@ impl Network {
         }
     }
 
-    /// Notes that nobody answers at an address. Where nobody is known at all, and all candidates are silent, they are
-    /// tried again: it may be this machine that was not connected.
-    pub(super) fn candidate_is_silent(&mut self, address: SocketAddr) {
+    /// Notes that a walk to an address had no answer. Where nobody is known at all, and all candidates are silent, they
+    /// are tried again: it may be this machine that was not connected.
+    pub(super) fn candidate_did_not_answer(&mut self, address: SocketAddr) {
         let mut found = false;
         for candidate in self.remembered.peers.values_mut() {
             if candidate.addresses().any(|own| own == address) {
-                candidate.silent = true;
+                candidate.unanswered = candidate.unanswered.saturating_add(1);
                 found = true;
             }
         }
-        if found && self.peers.is_empty() && self.remembered.peers.values().all(|candidate| candidate.silent) {
+        if found && self.peers.is_empty() && self.remembered.peers.values().all(Candidate::is_silent) {
             self.remembered.peers.values_mut().for_each(Candidate::try_again);
         }
     }

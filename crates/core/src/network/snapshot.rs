@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use hashlink::LinkedHashSet;
 use indexmap::{IndexMap, map::Entry};
 use ipv8_crypto::Mid;
 use ipv8_wire::{Address, Reader, Wire, Writer};
@@ -27,8 +28,9 @@ impl Network {
         out.into_vec()
     }
 
-    /// Makes the addresses of a snapshot walkable and returns how many there were. Reading stops at the first that
-    /// cannot be read, as in the reference; host names are skipped, since the node resolves none.
+    /// Makes the addresses of a snapshot walkable and returns how many there was room for: of too many, the last ones
+    /// stay. Reading stops at the first that cannot be read, as in the reference; host names are skipped, since the node
+    /// resolves none.
     pub fn load_snapshot(&mut self, snapshot: &[u8]) -> usize {
         self.load_addresses(snapshot).0
     }
@@ -36,7 +38,9 @@ impl Network {
     /// The same, with how many bytes could be read.
     fn load_addresses(&mut self, snapshot: &[u8]) -> (usize, usize) {
         let mut reader = Reader::new(snapshot);
-        let (mut loaded, mut read) = (0, 0);
+        let mut read = 0;
+        // Of those that do not fit, only the last ones stay anyway.
+        let mut loaded: LinkedHashSet<SocketAddr> = LinkedHashSet::new();
         while !reader.remaining().is_empty() {
             let Ok(address) = Address::read(&mut reader) else {
                 break;
@@ -44,10 +48,13 @@ impl Network {
             read = reader.offset();
             if let Ok(address) = SocketAddr::try_from(address) {
                 self.remember(address, Known { introducer: None, service: None, new_style: false });
-                loaded += 1;
+                loaded.replace(address);
+                if loaded.len() > self.limits.addresses {
+                    loaded.pop_front();
+                }
             }
         }
-        (loaded, read)
+        (loaded.iter().filter(|address| self.known.contains_key(*address)).count(), read)
     }
 
     /// Every address that was introduced or loaded, walkable or not.

@@ -5,13 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// Where a driver writes what it counts: [`Node::driver_counters`](crate::Node::driver_counters).
 ///
 /// Written without the node's lock, by one driver; read by [`Node::report`](crate::Node::report).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct DriverCounters {
+    /// [`UNKNOWN`] until somebody knows.
     kernel_drops: AtomicU64,
     receive_buffer: AtomicU64,
     waiting: AtomicU64,
     waiting_peak: AtomicU64,
     not_sent: AtomicU64,
+}
+
+/// More than can be dropped.
+const UNKNOWN: u64 = u64::MAX;
+
+impl Default for DriverCounters {
+    fn default() -> Self {
+        let [receive_buffer, waiting, waiting_peak, not_sent] = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { kernel_drops: AtomicU64::new(UNKNOWN), receive_buffer, waiting, waiting_peak, not_sent }
+    }
 }
 
 impl DriverCounters {
@@ -40,7 +51,7 @@ impl DriverCounters {
     #[must_use]
     pub fn read(&self) -> DriverStats {
         DriverStats {
-            kernel_drops: self.kernel_drops.load(Relaxed),
+            kernel_drops: Some(self.kernel_drops.load(Relaxed)).filter(|drops| *drops != UNKNOWN),
             receive_buffer: self.receive_buffer.load(Relaxed),
             waiting: self.waiting.load(Relaxed),
             waiting_peak: self.waiting_peak.load(Relaxed),
@@ -49,13 +60,13 @@ impl DriverCounters {
     }
 }
 
-/// What a driver counted. All zero in a simulation.
+/// What a driver counted. Nothing in a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DriverStats {
     /// Datagrams that arrived and that the kernel dropped, most often because the receive buffer was full. The driver on
-    /// tokio knows them on Linux, as they were ten seconds ago at most.
-    pub kernel_drops: u64,
+    /// tokio knows them on Linux, as they were ten seconds ago at most. `None` where the kernel does not tell.
+    pub kernel_drops: Option<u64>,
     /// Bytes that the kernel keeps for one socket, 0 if unknown.
     pub receive_buffer: u64,
     /// Datagrams that were taken from the node and wait for a socket.

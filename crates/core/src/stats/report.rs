@@ -132,14 +132,15 @@ const NAME: usize = 26;
 
 impl fmt::Display for StatsReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Stats { received, received_bytes, sent, sent_bytes, delivered, discarded, .. } = self.totals;
+        let Stats { received, received_bytes, unknown_bytes, sent, sent_bytes, delivered, discarded, .. } = self.totals;
         let Stats { verified, verify_time, signed, panics, timeouts, retries, turns, .. } = self.totals;
         let up = self.at.since_origin().as_secs();
         writeln!(f, "node       up {up} s, {turns} turns, {panics} panics, {timeouts} timeouts, {retries} retries")?;
+        let by_kernel = self.driver.kernel_drops.map_or_else(|| "unknown".to_owned(), |drops| drops.to_string());
         writeln!(
             f,
-            "received   {received} ({received_bytes} bytes): {delivered} delivered, {discarded} dropped, {} by the kernel",
-            self.driver.kernel_drops
+            "received   {received} ({received_bytes} bytes, {unknown_bytes} of them of no community here): {delivered} \
+             delivered, {discarded} dropped, {by_kernel} by the kernel"
         )?;
         writeln!(f, "sent       {sent} ({sent_bytes} bytes), {} refused by the system", self.driver.not_sent)?;
         writeln!(f, "signatures {verified} checked in {} ms, {signed} made", millis(verify_time))?;

@@ -28,6 +28,13 @@ const DROP_AFTER: Duration = Duration::from_secs(58);
 /// How long the last question is waited for.
 const ANSWER_WITHIN: Duration = Duration::from_secs(4);
 
+/// How often a member that wrote from another address is asked there at most: else whoever has a copy of a request could
+/// have a tracker ask without end.
+const BETWEEN_CHALLENGES: Duration = Duration::from_secs(1);
+
+/// How long that question is waited for.
+const MOVE_WITHIN: Duration = Duration::from_secs(30);
+
 /// Room in a list that is not worth giving back.
 const SMALLEST_LIST: usize = 8;
 
@@ -46,8 +53,17 @@ pub(super) struct Member {
     is_last_asked: bool,
     heard: Time,
     ping: Option<Ping>,
+    /// The few that seem to move.
+    challenge: Option<Box<Challenge>>,
     order: Link,
     due: Link,
+}
+
+/// A question whether a member is at another address now, where a request of it came from.
+#[derive(Clone, Copy, Debug)]
+struct Challenge {
+    seen: Seen,
+    identifier: u16,
 }
 
 /// A question whether a peer is there, until it is answered.
@@ -93,6 +109,18 @@ pub(super) struct Question {
     pub(super) address: SocketAddr,
     /// The member's slot, for [`Members::asked`].
     pub(super) number: u32,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Outcome {
+    /// Its sender is a member, at the address where the request came from.
+    Member,
+    /// Its host has as many places as it may have.
+    HostIsFull,
+    /// It is a member at another address, and stays there until it answers at this one, or falls silent. Now is the time
+    /// to ask it, if there is a question.
+    Elsewhere(Option<Question>),
 }
 
 /// A member as a list for others names it.
@@ -287,27 +315,36 @@ impl Members {
     // --- changing ----------------------------------------------------------------------------------------------
 
     /// Takes in a member that made a request, as the newest of its community. Whoever has to make room for it does so as
-    /// [`TrackerLimits`] says. False if its host has as many places as it may have.
-    pub(super) fn remember(&mut self, community: CommunityId, mid: Mid, seen: Seen) -> bool {
-        let TrackerLimits { peers_of_host, peers_of_host_in_one, .. } = self.limits;
+    /// [`TrackerLimits`] says. A request may be the copy of an old one, sent by somebody else: one from another address
+    /// changes nothing of a member before it answered from there.
+    pub(super) fn remember(&mut self, community: CommunityId, mid: Mid, seen: Seen) -> Outcome {
         let is_v6 = seen.address.is_ipv6();
         let there = self.by_id.get(&community).copied();
-        let known = there.and_then(|there| self.find(there, &mid, is_v6));
-        let before = known.and_then(|known| self.members.get(known)).map(|member| member.address.ip());
-        let moved = before.is_none_or(|before| !Hosts::same(before, seen.address.ip()));
-        if moved && !self.hosts.may_join(seen.address.ip(), there, peers_of_host_in_one, peers_of_host) {
-            // Where it was, it is no more.
-            if let Some(known) = known {
-                self.remove(known);
+        let known = there.and_then(|there| Some((there, self.find(there, &mid, is_v6)?)));
+        let Some((there, number)) = known else {
+            if !self.may_join(seen.address, there) {
+                return Outcome::HostIsFull;
             }
-            return false;
+            self.requests += 1;
+            self.add(community, mid, seen);
+            return Outcome::Member;
+        };
+        let Some(member) = self.members.get_mut(number).filter(|member| member.address != seen.address) else {
+            self.requests += 1;
+            self.refresh(there, number, seen);
+            return Outcome::Member;
+        };
+        if member.challenge.as_ref().is_some_and(|last| last.seen.at + BETWEEN_CHALLENGES > seen.at) {
+            return Outcome::Elsewhere(None);
         }
-        self.requests += 1;
-        match (there, known) {
-            (Some(there), Some(known)) => self.refresh(there, known, seen),
-            _ => self.add(community, mid, seen),
-        }
-        true
+        // The identifier follows when the question is written.
+        member.challenge = Some(Box::new(Challenge { seen, identifier: 0 }));
+        Outcome::Elsewhere(Some(Question { community, address: seen.address, number }))
+    }
+
+    fn may_join(&self, address: SocketAddr, community: Option<u32>) -> bool {
+        let TrackerLimits { peers_of_host, peers_of_host_in_one, .. } = self.limits;
+        self.hosts.may_join(address.ip(), community, peers_of_host_in_one, peers_of_host)
     }
 
     fn refresh(&mut self, community: u32, number: u32, seen: Seen) {
@@ -350,6 +387,7 @@ impl Members {
             is_last_asked: false,
             heard: seen.at,
             ping: None,
+            challenge: None,
             order: Link::default(),
             due: Link::default(),
         };
@@ -505,6 +543,13 @@ impl Members {
         }
     }
 
+    /// Notes under which identifier a member was asked at another address.
+    pub(super) fn challenged(&mut self, question: &Question, identifier: u16) {
+        if let Some(challenge) = self.members.get_mut(question.number).and_then(|member| member.challenge.as_mut()) {
+            challenge.identifier = identifier;
+        }
+    }
+
     /// Takes in an answer: false if the peer was not asked this, or not there. One that takes no more peers is forgotten.
     pub(super) fn answered(
         &mut self,
@@ -514,12 +559,23 @@ impl Members {
         is_full: bool,
         now: Time,
     ) -> bool {
-        let found = self.by_id.get(&community).and_then(|community| self.find(*community, mid, source.is_ipv6()));
-        let asked = |member: &&mut Member| {
-            member.address == source && member.ping.is_some_and(|ping| ping.identifier == identifier)
+        let Some(community) = self.by_id.get(&community).copied() else { return false };
+        let Some(number) = self.find(community, mid, source.is_ipv6()) else { return false };
+        let Some(member) = self.members.get_mut(number) else { return false };
+        let is_answer = |challenge: &&mut Box<Challenge>| {
+            challenge.seen.address == source
+                && challenge.identifier == identifier
+                && challenge.seen.at + MOVE_WITHIN >= now
         };
-        let Some(number) = found else { return false };
-        let Some(member) = self.members.get_mut(number).filter(asked) else { return false };
+        if let Some(challenge) = member.challenge.as_mut().filter(is_answer) {
+            let seen = Seen { at: now, ..challenge.seen };
+            member.challenge = None;
+            self.moved(community, number, seen, is_full);
+            return true;
+        }
+        if member.address != source || member.ping.is_none_or(|ping| ping.identifier != identifier) {
+            return false;
+        }
         member.heard = now;
         member.ping = None;
         if is_full {
@@ -529,6 +585,18 @@ impl Members {
             self.quiet.push_back(&mut self.members, Chain::Due, number);
         }
         true
+    }
+
+    /// A member is at another address now. Where no place is left there, or it takes no more peers, it is forgotten.
+    fn moved(&mut self, community: u32, number: u32, seen: Seen, is_full: bool) {
+        let Some(before) = self.members.get(number).map(|member| member.address.ip()) else { return };
+        let has_place = Hosts::same(before, seen.address.ip()) || self.may_join(seen.address, Some(community));
+        if is_full || !has_place {
+            self.remove(number);
+        } else {
+            self.requests += 1;
+            self.refresh(community, number, seen);
+        }
     }
 }
 

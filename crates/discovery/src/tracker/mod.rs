@@ -22,7 +22,7 @@ use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
 
 pub use self::members::Listed;
-use self::members::{Member, Members, Seen};
+use self::members::{Member, Members, Outcome, Question, Seen};
 
 /// How often silent peers are looked for: often enough that many of them do not make one long turn.
 const CHURN_INTERVAL: Duration = Duration::from_millis(100);
@@ -72,6 +72,10 @@ impl Default for TrackerLimits {
 /// A peer that is silent for 27 seconds is asked whether it is there, by an introduction request; after 58 seconds without
 /// an answer it is forgotten. At most 4,000 peers are asked in a second: where there are more than some 100,000 silent
 /// ones, they are asked later, and stay until then.
+///
+/// A peer that writes from another address than before is introduced there once it answered a question from there, or after
+/// it fell silent where it was: its request may be a copy, which anybody can send who was sent one. (The reference follows
+/// every request.)
 #[derive(Debug, Default)]
 pub struct Tracker {
     members: Members,
@@ -159,8 +163,15 @@ impl Tracker {
             new_style: asker.request.new_style,
             at: cx.now(),
         };
-        if !self.members.remember(community, mid, seen) {
-            tracing::debug!(source = %address, "a host with many peers was answered, and not remembered");
+        match self.members.remember(community, mid, seen) {
+            Outcome::Member | Outcome::Elsewhere(None) => {}
+            Outcome::HostIsFull => {
+                tracing::debug!(source = %address, "a host with many peers was answered, and not remembered");
+            }
+            Outcome::Elsewhere(Some(question)) => {
+                let identifier = ask(cx, &question);
+                self.members.challenged(&question, identifier);
+            }
         }
     }
 
@@ -189,16 +200,21 @@ impl Tracker {
     /// Forgets silent peers, and asks those that have been quiet for a while.
     fn churn(&mut self, cx: &mut Context<'_>) {
         for question in self.members.churn(cx.now(), PINGS_PER_CHURN) {
-            // In the new style over IPv6, and in the old one, which everybody understands, over IPv4.
-            match cx.introduction_request_for(question.community, question.address, false) {
-                Ok(packet) => cx.send_packet(question.address, packet),
-                Err(error) => tracing::debug!(%error, "a peer was not asked whether it is there"),
-            }
-            // The request took this time, and has its lowest bits as its identifier.
-            let identifier = u16::try_from(cx.global_time() % 65_536).unwrap_or_default();
+            let identifier = ask(cx, &question);
             self.members.asked(&question, identifier);
         }
     }
+}
+
+/// Asks a peer whether it is there, and returns the identifier of the question.
+fn ask(cx: &mut Context<'_>, question: &Question) -> u16 {
+    // In the new style over IPv6, and in the old one, which everybody understands, over IPv4.
+    match cx.introduction_request_for(question.community, question.address, false) {
+        Ok(packet) => cx.send_packet(question.address, packet),
+        Err(error) => tracing::debug!(%error, "a peer was not asked whether it is there"),
+    }
+    // The request took this time, and has its lowest bits as its identifier.
+    u16::try_from(cx.global_time() % 65_536).unwrap_or_default()
 }
 
 impl Community for Tracker {

@@ -14,7 +14,7 @@ use rand::{SeedableRng, rngs::StdRng};
 
 use super::{
     TrackerLimits,
-    members::{Members, Seen},
+    members::{Members, Outcome, Seen},
 };
 
 const LIMITS: TrackerLimits =
@@ -22,16 +22,16 @@ const LIMITS: TrackerLimits =
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// A peer asks in a community, from a host of a family.
-    Ask { community: u8, peer: u8, host: u8, v6: bool },
+    /// A peer asks in a community, from a host of a family, and answers there if it is asked.
+    Ask { community: u8, peer: u8, host: u8, v6: bool, answers: bool },
     /// Time passes, and of those that are asked every so many answers.
     Wait { seconds: u64, answers: usize, full: bool },
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => (0..6_u8, 0..8_u8, 0..5_u8, any::<bool>())
-            .prop_map(|(community, peer, host, v6)| Step::Ask { community, peer, host, v6 }),
+        4 => (0..6_u8, 0..8_u8, 0..5_u8, any::<bool>(), any::<bool>())
+            .prop_map(|(community, peer, host, v6, answers)| Step::Ask { community, peer, host, v6, answers }),
         1 => (1..40_u64, 1..4_usize, any::<bool>())
             .prop_map(|(seconds, answers, full)| Step::Wait { seconds, answers, full }),
     ]
@@ -120,22 +120,39 @@ proptest! {
         let mut heard: BTreeMap<(CommunityId, Mid, bool), Time> = BTreeMap::new();
         for (number, step) in steps.into_iter().enumerate() {
             match step {
-                Step::Ask { community: number, peer, host, v6 } => {
+                Step::Ask { community: number, peer, host, v6, answers } => {
                     let (id, mid) = (community(number), Mid([peer; 20]));
                     let address = address(host, peer, v6);
                     let seen = Seen { address, lan: NO_ADDRESS, new_style: v6, at: now };
                     let before = listed(&members);
-                    let taken = members.remember(id, mid, seen);
+                    let outcome = members.remember(id, mid, seen);
                     let after = listed(&members);
                     let newest = after.get(&id).and_then(|of| of.last().copied());
-                    if taken {
-                        prop_assert_eq!(newest, Some((mid, address)), "the newest is the last one");
-                        heard.insert((id, mid, v6), now);
-                        // Of the others, at most one community or one member went.
-                        let gone = before.iter().filter(|(other, _)| !after.contains_key(other)).count();
-                        prop_assert!(gone <= 1);
-                    } else {
-                        prop_assert!(!after.get(&id).is_some_and(|of| of.contains(&(mid, address))));
+                    match outcome {
+                        Outcome::Member => {
+                            prop_assert_eq!(newest, Some((mid, address)), "the newest is the last one");
+                            heard.insert((id, mid, v6), now);
+                            // Of the others, at most one community or one member went.
+                            let gone = before.iter().filter(|(other, _)| !after.contains_key(other)).count();
+                            prop_assert!(gone <= 1);
+                        }
+                        Outcome::HostIsFull => {
+                            prop_assert!(!after.get(&id).is_some_and(|of| of.contains(&(mid, address))));
+                        }
+                        Outcome::Elsewhere(question) => {
+                            prop_assert_eq!(&after, &before, "nothing changes before it answered");
+                            if let Some(question) = question.filter(|_| answers) {
+                                members.challenged(&question, 7);
+                                prop_assert!(!members.answered(id, &mid, (address, 8), false, now));
+                                prop_assert!(members.answered(id, &mid, (address, 7), false, now));
+                                prop_assert!(!members.answered(id, &mid, (address, 7), false, now), "once");
+                                let of = listed(&members).remove(&id).unwrap_or_default();
+                                let there = of.iter().find(|(other, at)| *other == mid && at.is_ipv6() == v6);
+                                // Unless its new host has no place for it.
+                                prop_assert!(there.is_none_or(|there| *there == (mid, address)));
+                                heard.insert((id, mid, v6), now);
+                            }
+                        }
                     }
                 }
                 Step::Wait { seconds, answers, full } => {

@@ -5,7 +5,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use ipv8_core::{
-    Community, Context, Interfaces, Node, NodeConfig, PeerRecord, Routes, Time, Transmit, network::Addresses,
+    Community, Context, Hardening, Interfaces, Node, NodeConfig, PeerRecord, Routes, Time, Transmit, network::Addresses,
 };
 use ipv8_crypto::{Curve, PrivateKey};
 use ipv8_wire::{CommunityId, Packet};
@@ -35,8 +35,18 @@ pub(crate) fn node(number: u8) -> Node {
     node_with(number, key(number))
 }
 
+/// A node that trusts as this preset says.
+pub(crate) fn node_like(number: u8, preset: &str) -> Node {
+    let mut config = NodeConfig::new(key(number), [number; 32]);
+    config.hardening = Hardening::named(preset).unwrap();
+    node_of(number, config)
+}
+
 pub(crate) fn node_with(number: u8, key: PrivateKey) -> Node {
-    let mut config = NodeConfig::new(key, [number; 32]);
+    node_of(number, NodeConfig::new(key, [number; 32]))
+}
+
+fn node_of(number: u8, mut config: NodeConfig) -> Node {
     // One step of the only strategy each second.
     config.tick = Duration::from_secs(1);
     let node = Node::new(config);

@@ -104,11 +104,7 @@ impl Check {
         self.walkers(scenario);
         match scenario.join {
             Join::AtOnce => {}
-            Join::Evenly(over) => {
-                if over > stop.after {
-                    self.say(path("join.over"), format!("must not go on after `stop.after`, {:?}", stop.after));
-                }
-            }
+            Join::Evenly(over) => self.time(path("join.over"), over, Duration::ZERO, LONGEST),
             Join::Poisson(rate) => self.float(path("join.rate"), rate, 0.001, 1_000_000.0),
         }
         if let Some(sessions) = &scenario.sessions {

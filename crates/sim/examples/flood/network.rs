@@ -121,7 +121,6 @@ fn node(setting: &Setting, number: u8, every: Duration) -> NodeOptions {
         .address(address(number))
         .hardening(setting.hardening.clone())
         .cpu(CpuModel::default().slower(setting.slower))
-        .start_after(Duration::from_millis(37 * u64::from(number)))
         .setup(move |node| {
             let overlay = OverlayConfig::new(Workload { every, ..Workload::default() })
                 .strategy(RandomWalk::default(), Target::Peers(20));
@@ -140,6 +139,10 @@ pub(crate) fn run(setting: &Setting, attack: Attack) -> Result<Seen, Box<dyn Err
     let before = world.metrics().sent;
     world.run_for(WARM_UP / 2);
     let before_attack = (world.metrics().sent - before) / (WARM_UP / 2).as_secs().max(1);
+    let known = world.peers_known(nodes.iter().copied());
+    if known.min + 5 < nodes.len() {
+        return Err(format!("nodes know {known:?} of {} peers: there is nothing to attack", nodes.len() - 1).into());
+    }
     let begin = world.now().since_origin();
     let rate = u32::try_from(before_attack)?.saturating_mul(setting.times);
     let end = begin + setting.lasts;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::world::NodeId;
 
-/// How an attacker is placed. By default it has the address 45.0.n.1, port 8090, begins at once and never stops.
+/// How an attacker is placed. By default it has an address in 45.0.0.0/8, begins at once and never stops.
 #[derive(Clone, Debug)]
 pub struct AttackerOptions {
     pub(crate) rate: u32,

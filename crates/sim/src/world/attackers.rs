@@ -84,7 +84,8 @@ impl<F: Fabric> World<F> {
     pub fn add_attacker(&mut self, attacker: impl Attacker + 'static, mut options: AttackerOptions) -> AttackerId {
         let id = AttackerId(u32::try_from(self.attackers().count()).unwrap_or(u32::MAX));
         if options.addresses.is_empty() {
-            options.addresses.push(SocketAddr::from(([45, 0, id.0.to_be_bytes()[3], 1], 8_090)));
+            let [_, _, high, low] = id.0.to_be_bytes();
+            options.addresses.push(SocketAddr::from(([45, high, low, 1], 8_090)));
         }
         for address in &options.addresses {
             if let Some(other) = self.hosts.at(*address) {
@@ -194,6 +195,7 @@ impl Shard {
         for (shot, seed) in shots {
             self.metrics.hostile.sent += 1;
             self.metrics.hostile.sent_bytes += length(&shot.bytes);
+            self.log.packet(now, shot.source, shot.to, Fate::Sent, &shot.bytes);
             let rng = Xoshiro256PlusPlus::seed_from_u64(seed);
             self.dispatch(net, id.sender(), shot.source, shot.to, shot.bytes, rng);
         }

@@ -145,3 +145,22 @@ fn a_peer_that_answers_from_another_address_than_it_was_asked_at_is_found() {
         assert_eq!(place_of(&scene, alice, bob), public(3), "{name}");
     }
 }
+
+#[test]
+fn a_peer_at_a_host_that_is_full_may_take_another_port_of_it() {
+    let mut scene = scene(1);
+    let alice = quiet(&mut scene, public(1), Hardening::hardened());
+    let here = |port: u16| SocketAddr::new(public(9).ip(), port);
+    // Eight peers behind one router, as many as are taken.
+    let peers: Vec<NodeId> = (1_000..1_008).map(|port| quiet(&mut scene, here(port), Hardening::default())).collect();
+    for peer in &peers {
+        plain(&scene, *peer).with(|_, cx| cx.walk_to(public(1))).unwrap();
+    }
+    scene.run_for(secs(2));
+    assert_eq!(knows(&scene, alice, &peers), 8);
+    scene.fabric_mut().claim(peers[0], here(2_000));
+    scene.fabric_mut().alias(here(2_000), here(1_000));
+    plain(&scene, peers[0]).with(|_, cx| cx.walk_to(public(1))).unwrap();
+    scene.run_for(secs(2));
+    assert_eq!(place_of(&scene, alice, peers[0]), here(2_000));
+}

@@ -3,11 +3,14 @@
 //! each other.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
+mod blind;
+mod copies;
 mod eclipse;
 mod hijack;
 mod introductions;
 mod punctures;
 mod scene;
+mod shut_out;
 mod signatures;
 mod similarity;
 mod trackers;

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 
 use ipv8_core::{
-    DropReason, Hardening,
+    DropReason, Hardening, OverlayConfig, Target,
     crypto::{Curve, PrivateKey},
+    wire::Address,
 };
+use ipv8_discovery::{RandomWalk, Tracker, TrackerBootstrapper};
 use ipv8_sim::{NodeId, NodeOptions};
 use rand::{SeedableRng, rngs::StdRng};
 
@@ -87,6 +89,42 @@ fn made_up_sources_get_a_quarter_of_the_time_and_known_peers_are_heard_all_the_s
         }
         scene.run_for(ms(100));
         assert_eq!(plain(&scene, node).with(|plain, _| plain.numbers.len()), Ok(1_000), "{name}");
+    }
+}
+
+#[test]
+fn a_node_that_starts_finds_peers_although_strangers_use_up_all_the_time() {
+    // Trackers sign with old keys.
+    let old = PrivateKey::generate(Curve::VeryLow, &mut StdRng::from_seed([2; 32])).unwrap();
+    for hardening in [Hardening::default(), Hardening::hardened()] {
+        let mut scene = scene(4);
+        let (tracker, key) = (public(250), old.clone());
+        scene.add_node(NodeOptions::default().address(tracker).setup(move |node| {
+            node.load(OverlayConfig::new(Tracker::default()).key(key.clone()).any_prefix()).unwrap();
+        }));
+        let start = |scene: &mut Scene, number: u8, hardening: Hardening| {
+            scene.add_node(NodeOptions::default().address(public(number)).hardening(hardening).setup(move |node| {
+                let overlay = OverlayConfig::new(Plain::default())
+                    .strategy(RandomWalk::default(), Target::Peers(20))
+                    .bootstrapper(TrackerBootstrapper::new([Address::from(tracker)]));
+                node.load(overlay).unwrap();
+            }))
+        };
+        let others: Vec<NodeId> = (2..=12).map(|number| start(&mut scene, number, Hardening::default())).collect();
+        scene.run_for(secs(20));
+        let attacker = attacker(&mut scene, public(66));
+        let packet = forged(&scene, attacker, Curve::High);
+        let node = start(&mut scene, 1, hardening);
+        for second in 0..20_u8 {
+            for number in 0..1_000_u16 {
+                let [a, b] = number.to_be_bytes();
+                scene.fabric_mut().claim(attacker, SocketAddr::from(([97, second, a, b], 8_090)));
+                send(&scene, attacker, public(1), packet.clone());
+                scene.run_for(ms(1));
+            }
+        }
+        assert!(scene.node(node).stats().dropped(DropReason::Admission) > 15_000);
+        assert!(knows(&scene, node, &others) >= 5, "knows {}", knows(&scene, node, &others));
     }
 }
 

@@ -43,9 +43,12 @@ fn an_answer_must_have_the_identifier_of_the_question() {
     scene.fabric_mut().tap(node);
     plain(&scene, node).with(|_, cx| cx.walk_to(public(65))).unwrap();
     scene.run_for(secs(1));
-    let request = scene.fabric().heard(public(65));
-    assert_eq!(request.len(), 1);
-    for identifier in [0, 2, 3, 4, 65_535] {
+    let heard = scene.fabric().heard(public(65));
+    assert_eq!(heard.len(), 1);
+    // It stands before the signature of 64 bytes.
+    let end = heard[0].1.len() - 64;
+    let asked = u16::from_be_bytes([heard[0].1[end - 2], heard[0].1[end - 1]]);
+    for identifier in [1, 2, 3, 4, 65_535].map(|more| asked.wrapping_add(more)) {
         let packet = pack(&scene, attacker, &key(1), &introduction(lie(), public(64), identifier));
         scene.fabric_mut().claim(attacker, public(65));
         send(&scene, attacker, public(1), packet);
@@ -53,7 +56,7 @@ fn an_answer_must_have_the_identifier_of_the_question() {
         assert_eq!(wan(&scene, node), public(1), "identifier {identifier}");
     }
     // Whoever sees the question can answer it, though.
-    let packet = pack(&scene, attacker, &key(1), &introduction(lie(), public(64), 1));
+    let packet = pack(&scene, attacker, &key(1), &introduction(lie(), public(64), asked));
     send(&scene, attacker, public(1), packet);
     scene.run_for(secs(1));
     assert_eq!(wan(&scene, node), lie());

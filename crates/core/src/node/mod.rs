@@ -1,5 +1,8 @@
 //! The node: communities, their peers and their tasks, without any I/O.
 
+mod config;
+mod shared;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Weak},
@@ -9,33 +12,35 @@ use std::{
 
 use std::cell::RefCell;
 
-use ipv8_crypto::{PrivateKey, PublicKey, Sequential, Signer, Signing, Verifier};
+use ipv8_crypto::{PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
 use parking_lot::{Mutex, ReentrantMutex};
 use rand::{SeedableRng, rngs::StdRng};
 
+pub use self::config::{Clock, NodeConfig};
+pub(crate) use self::shared::Shared;
+
 use crate::{
     addresses::Interfaces,
-    blocking::{Blocking, DEFAULT_MOST_BLOCKING, Places},
+    blocking::Places,
     bootstrap::Resolve,
     community::{Community, OverlayConfig, OverlayId},
     context::Context,
-    defence::hardening::{DefenceTables, Hardening},
+    defence::hardening::DefenceTables,
     driver_waker::DriverWaker,
     handle::{Handle, HandleError},
     inbound::Inbound,
     intro,
-    keys::KeyCache,
-    network::{Limits, Network, PeersError},
+    network::{Network, PeersError},
     outbox::Transmit,
-    request::{RequestLimits, Requests},
+    request::Requests,
     routes::{RouteError, Routes},
     state::{OverlayState, Parts, State},
     stats::{self, DriverCounters, Stats, StatsReport, Traffic},
-    strategy::{DEFAULT_TICK, Walkers},
+    strategy::Walkers,
     tasks::{POLLS_PER_TURN, Tasks},
     time::Time,
-    unload::{DEFAULT_UNLOAD_LIMIT, Unloading},
+    unload::Unloading,
     watch::{Activity, Busy},
 };
 
@@ -44,66 +49,6 @@ const MOST_BROADCASTS: usize = 4;
 
 /// Rounds of handlers and tasks within one turn; what is ready beyond them waits for the next turn.
 const ROUNDS_PER_TURN: usize = 32;
-
-/// Tells the time between turns, for handles that are used from outside. A driver hands it in; inside a turn the node
-/// uses the turn's own time.
-pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
-
-/// How a node is made.
-pub struct NodeConfig {
-    /// The key of communities that bring none of their own.
-    pub key: PrivateKey,
-    /// Where all randomness of the node comes from. A node on real sockets needs a secret one from the operating system.
-    pub seed: [u8; 32],
-    /// The time since 1970 at [`Time::ZERO`].
-    pub unix_origin: Duration,
-    /// The time between turns; without it, handles use the time of the last turn.
-    pub clock: Option<Clock>,
-    /// What checks signatures.
-    pub verifier: Box<dyn Verifier>,
-    /// What makes signatures.
-    pub signer: Box<dyn Signer>,
-    /// The keys of recent senders. Give the same to all nodes of a process that know the same peers; the driver on tokio
-    /// does.
-    pub keys: KeyCache,
-    /// How large the tables of peers may become.
-    pub limits: Limits,
-    /// How much the node trusts what it is told.
-    pub hardening: Hardening,
-    /// How many requests and caches may wait.
-    pub requests: RequestLimits,
-    /// The time in which every strategy takes one step.
-    pub tick: Duration,
-    /// How long the last tasks of a community may take when it is unloaded ([`Context::at_unload`]).
-    pub unload_limit: Duration,
-    /// Where work that takes long is done ([`Handle::blocking`]).
-    pub blocking: Blocking,
-    /// How much of it at once, at least one.
-    pub most_blocking: usize,
-}
-
-impl NodeConfig {
-    /// A node with this key and seed, and defaults for the rest.
-    #[must_use]
-    pub fn new(key: PrivateKey, seed: [u8; 32]) -> Self {
-        Self {
-            key,
-            seed,
-            unix_origin: Duration::ZERO,
-            clock: None,
-            verifier: Box::new(Sequential),
-            signer: Box::new(Signing),
-            keys: KeyCache::default(),
-            limits: Limits::default(),
-            hardening: Hardening::default(),
-            requests: RequestLimits::default(),
-            tick: DEFAULT_TICK,
-            unload_limit: DEFAULT_UNLOAD_LIMIT,
-            blocking: Blocking::default(),
-            most_blocking: DEFAULT_MOST_BLOCKING,
-        }
-    }
-}
 
 /// Why a community was not loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -127,65 +72,6 @@ pub enum LoadError {
         /// The one that was to be loaded.
         name: &'static str,
     },
-}
-
-/// What the node and its handles share.
-pub(crate) struct Shared {
-    /// Re-entrant, so that a handle that is used from inside a handler gets an error instead of a deadlock.
-    state: ReentrantMutex<RefCell<State>>,
-    tasks: Arc<Tasks>,
-    pub(crate) driver: Arc<DriverWaker>,
-    clock: Option<Clock>,
-    counters: DriverCounters,
-    activity: Arc<Activity>,
-    pub(crate) blocking: Arc<Places>,
-    unload_limit: Duration,
-    /// What destructors that ran while the state was in use have left to do.
-    later: Mutex<Vec<Later>>,
-}
-
-type Later = Box<dyn FnOnce(&mut State) + Send>;
-
-impl Shared {
-    /// Runs something with the state; `None` if this thread has it already.
-    pub(crate) fn with<R>(&self, run: impl FnOnce(&mut State) -> R) -> Option<R> {
-        let guard = self.state.lock();
-        let mut state = guard.try_borrow_mut().ok()?;
-        Some(run(&mut state))
-    }
-
-    /// Runs something with the state, in the next turn if somebody has the state: for destructors, which run anywhere and
-    /// never wait.
-    pub(crate) fn with_or_later(&self, run: impl FnOnce(&mut State) + Send + 'static) {
-        let guard = self.state.try_lock();
-        match guard.as_ref().and_then(|state| state.try_borrow_mut().ok()) {
-            Some(mut state) => run(&mut state),
-            None => {
-                self.later.lock().push(Box::new(run));
-                self.driver.wake();
-            }
-        }
-    }
-
-    /// Does what was left for later.
-    fn catch_up(&self) {
-        for run in std::mem::take(&mut *self.later.lock()) {
-            self.with(run);
-        }
-    }
-
-    /// The same from outside a turn: brings the time up to date, and tells the driver that there may be something to do.
-    pub(crate) fn with_now<R>(&self, run: impl FnOnce(&mut State) -> R) -> Option<R> {
-        let result = self.with(|state| {
-            // Inside a turn its own time holds, from the first handler to the last task.
-            if let Some(clock) = self.clock.as_ref().filter(|_| !self.driver.is_in_turn()) {
-                state.now = state.now.max(clock());
-            }
-            run(state)
-        });
-        self.driver.wake();
-        result
-    }
 }
 
 /// A node of IPv8: it loads communities, takes in datagrams and time, and gives out datagrams and deadlines.

@@ -1,8 +1,10 @@
 //! Everything a node knows, behind one lock.
 
+mod due;
+mod receive;
+
 use std::{
     any::TypeId,
-    cell::Cell,
     collections::{BTreeMap, HashMap, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     panic::AssertUnwindSafe,
@@ -11,19 +13,18 @@ use std::{
 };
 
 use ipv8_crypto::{Mid, PrivateKey, Signer};
-use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix, VERSION};
+use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix};
 use rand::rngs::StdRng;
 
 use crate::{
     addresses::OwnAddresses,
-    beacon::beacon_community,
     bootstrap::{Bootstrapper, Resolve},
     community::{Erased, MaxPeers, OverlayId},
     context::{Context, Received},
     defence::asked::Asked,
     defence::hardening::{DefenceTables, Hardening},
     defence::limits::Punctures,
-    inbound::{Accepted, Gate, Inbound},
+    inbound::Inbound,
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
     observe::{Observation, Observer},
@@ -31,13 +32,13 @@ use crate::{
     request::{Caches, Passthrough, Requests},
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskRef},
-    stats::{self, DropReason, MessageStats, Queues, Stats, StatsReport, TaskStats, TaskTable, Traffic},
-    strategy::{Step, Walkers},
+    stats::{self, MessageStats, Queues, Stats, StatsReport, TaskStats, TaskTable, Traffic},
+    strategy::Walkers,
     tasks::{Tasks, drop_quietly, panic_text},
     time::Time,
-    timers::{Timer, Timers},
+    timers::Timers,
     unload::{Closing, Registered},
-    watch::{Activity, What},
+    watch::Activity,
 };
 
 /// Names that may wait to be resolved; a bootstrapper asks for a handful.
@@ -45,9 +46,6 @@ const MOST_RESOLVES: usize = 256;
 
 /// Rounds of hooks that a change of the network may set off before the rest waits for the next turn.
 const HOOK_ROUNDS: usize = 16;
-
-/// Timers that one turn serves.
-const TIMERS_PER_TURN: usize = 10_000;
 
 /// One overlay that is loaded.
 pub(crate) struct OverlayState {
@@ -362,127 +360,16 @@ impl State {
     /// How full the tables of the defence are.
     pub(crate) fn defence_tables(&self) -> DefenceTables {
         let (hosts, peers) = self.inbound.budgets();
-        let (votes, puncture_targets) = (self.own.votes(), self.punctures.len());
-        let mut tables = DefenceTables { votes, puncture_targets, hosts, peers, ..DefenceTables::default() };
+        let (puncture_targets, introducers) = self.punctures.len();
+        let votes = self.own.votes();
+        let mut tables =
+            DefenceTables { votes, puncture_targets, introducers, hosts, peers, ..DefenceTables::default() };
         for overlay in self.places.iter().filter_map(|place| place.overlay.as_ref()) {
             let (asked, moves) = overlay.asked.len();
             tables.asked += asked;
             tables.moves += moves;
         }
         tables
-    }
-
-    // --- the way in --------------------------------------------------------------------------------------------
-
-    /// Takes in a batch of datagrams, in order.
-    pub(crate) fn receive(&mut self, batch: &[(SocketAddr, &[u8])]) {
-        let mut accepted = Vec::with_capacity(batch.len());
-        for (source, datagram) in batch {
-            self.stats.received += 1;
-            self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
-            match self.accept(*source, datagram) {
-                Ok(packet) => accepted.push(packet),
-                Err(DropReason::Prefix) if self.take_beacon(*source, datagram) => {
-                    self.observe(&Observation::Delivered { source: *source, datagram, message: "beacon" });
-                }
-                Err(reason) => self.drop_datagram(*source, datagram, reason),
-            }
-        }
-        let verdicts = self.inbound.verify(&accepted, self.clock.as_ref());
-        self.stats.verified += verdicts.checked;
-        self.stats.verify_time += verdicts.took;
-        for (packet, holds) in accepted.iter().zip(&verdicts.holds) {
-            if packet.sender.is_some()
-                && let Some(traffic) = self.traffic(packet.overlay)
-            {
-                traffic.verified(packet.id, verdicts.share(packet));
-            }
-            self.deliver(packet, *holds);
-            self.run_hooks();
-        }
-    }
-
-    fn accept<'a>(&mut self, source: SocketAddr, datagram: &'a [u8]) -> Result<Accepted<'a>, DropReason> {
-        self.network.heard(source, self.now);
-        let id = self.addressee(datagram).ok_or(DropReason::Prefix)?;
-        let now = self.now;
-        let place = usize::try_from(id.index).ok().and_then(|index| self.places.get_mut(index));
-        let overlay = place.and_then(|place| place.overlay.as_mut()).ok_or(DropReason::Prefix)?;
-        overlay.traffic.received(datagram.get(PREFIX_LEN).copied(), datagram.len(), now);
-        if let Some(network) = &mut overlay.own_network {
-            network.heard(source, now);
-        }
-        let network = overlay.own_network.as_ref().unwrap_or(&self.network);
-        let gate = Gate { hardening: &self.hardening, network, now };
-        self.inbound.accept(id, &overlay.routes, source, datagram, &gate)
-    }
-
-    /// Passes a beacon on to the bootstrappers of its community; false if it is none, or for nobody here.
-    fn take_beacon(&mut self, source: SocketAddr, datagram: &[u8]) -> bool {
-        let Some(overlay) = beacon_community(datagram).and_then(|community| self.overlay_of(community)) else {
-            return false;
-        };
-        let passed = self.enter(overlay, None, |_, cx| {
-            cx.with_bootstrappers(|bootstrapper, cx| bootstrapper.beacon(cx, source));
-            !cx.overlay.bootstrappers.is_empty()
-        });
-        passed.unwrap_or(false)
-    }
-
-    /// The overlay that a datagram is for.
-    fn addressee(&self, datagram: &[u8]) -> Option<OverlayId> {
-        let prefix = datagram.first_chunk::<PREFIX_LEN>()?;
-        let others = self.catch_all.last().filter(|_| prefix.starts_with(&[0, VERSION]));
-        self.by_prefix.get(prefix).or(others).copied()
-    }
-
-    fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
-        let Some(overlay) = self.place(packet.overlay).and_then(|place| place.overlay.as_mut()) else {
-            // Unloaded by the handler of an earlier packet of its batch.
-            return self.drop_datagram(packet.source, packet.datagram, DropReason::Prefix);
-        };
-        let routes = overlay.routes.clone();
-        let Some(route) = routes.get(packet.id) else {
-            return;
-        };
-        if !holds {
-            // The reference reads before it verifies, so a packet with both faults counts as one of bad format.
-            let readable = (route.check)(packet.payload).is_ok();
-            let reason = if readable { DropReason::Signature } else { DropReason::Format };
-            self.drop_datagram(packet.source, packet.datagram, reason);
-            return;
-        }
-        let received = Received { packet, dropped: Cell::new(false) };
-        let outcome = self.enter(packet.overlay, Some(&received), |community, cx| {
-            (route.dispatch)(community.as_any_mut(), cx, &received)
-        });
-        match outcome {
-            Some(Err(error)) => {
-                tracing::debug!(%error, message = route.name, source = %packet.source, "cannot be read");
-                self.drop_datagram(packet.source, packet.datagram, DropReason::Format);
-            }
-            _ if received.dropped.get() => self.stats.discarded += 1,
-            _ => {
-                self.stats.delivered += 1;
-                if let Some(traffic) = self.traffic(packet.overlay) {
-                    traffic.delivered(packet.id);
-                }
-                let Accepted { source, datagram, .. } = *packet;
-                self.observe(&Observation::Delivered { source, datagram, message: route.name });
-            }
-        }
-    }
-
-    fn drop_datagram(&mut self, source: SocketAddr, datagram: &[u8], reason: DropReason) {
-        self.stats.drop(reason);
-        self.stats.discarded += 1;
-        if reason == DropReason::Prefix {
-            self.stats.unknown_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);
-        } else if let Some(traffic) = self.addressee(datagram).and_then(|id| self.traffic(id)) {
-            traffic.dropped(datagram.get(PREFIX_LEN).copied(), reason);
-        }
-        tracing::debug!(%source, size = datagram.len(), reason = reason.as_str(), "dropped");
-        self.observe(&Observation::Dropped { source, datagram, reason });
     }
 
     /// Tells the observer, if there is one.
@@ -545,72 +432,6 @@ impl State {
                 timers: self.timers.len(),
             },
             driver: parts.driver,
-        }
-    }
-
-    // --- timers ------------------------------------------------------------------------------------------------
-
-    /// Serves what is due, in the order of time.
-    pub(crate) fn run_timers(&mut self) {
-        for _ in 0..TIMERS_PER_TURN {
-            match self.timers.pop_due(self.now) {
-                None => return,
-                Some(Timer::Wake(waker)) => waker.wake(),
-                Some(Timer::Callback(overlay, id)) => self.run_callback(overlay, id),
-                Some(Timer::Walk) => self.walk(),
-                Some(Timer::UnloadLimit(overlay)) => self.finish_unload(overlay),
-                Some(Timer::RequestTimeout(key)) => self.request_timed_out(key),
-                Some(Timer::CacheTimeout(overlay, key)) => self.cache_timed_out(overlay, key),
-            }
-            self.run_hooks();
-        }
-    }
-
-    /// Sets the walk timer if there are strategies and it is not set.
-    pub(crate) fn arm_walk(&mut self) {
-        if self.walkers.arm() {
-            self.timers.set(self.now, Timer::Walk);
-        }
-    }
-
-    /// Lets the strategy whose turn it is take its step.
-    fn walk(&mut self) {
-        self.walkers.disarm();
-        if let Some(mut step) = self.walkers.begin() {
-            self.take_step(&mut step);
-            self.walkers.end(step);
-        }
-        if self.walkers.arm() {
-            let next = self.walkers.after(self.now, &mut self.rng);
-            self.timers.set(next, Timer::Walk);
-        }
-    }
-
-    /// Unlike a handler, a strategy is not part of its community, and finds it in its overlay.
-    fn take_step(&mut self, step: &mut Step) {
-        let Some(mut overlay) = self.place(step.overlay).and_then(|place| place.overlay.take()) else {
-            return;
-        };
-        let mut cx = Context { state: self, overlay: &mut overlay, received: None };
-        let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
-            if step.is_due(cx.peer_count()) {
-                let began = cx.state.activity.begins(cx.overlay.name, What::Strategy(step.name()));
-                step.strategy.step(&mut cx);
-                cx.state.activity.ends(began);
-            }
-        }));
-        if outcome.is_err() {
-            overlay.traffic.panicked(None);
-        }
-        let community = overlay.name;
-        if let Some(place) = self.place(step.overlay) {
-            place.overlay = Some(overlay);
-        }
-        if let Err(panic) = outcome {
-            self.stats.panics += 1;
-            let (strategy, panic) = (step.name(), panic_text(&*panic));
-            tracing::error!(community, strategy, panic, "a strategy panicked; it goes on with its next step");
-            self.observe(&Observation::Panicked { community, message: None, text: panic });
         }
     }
 
