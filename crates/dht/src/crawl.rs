@@ -1,6 +1,6 @@
 //! The state of one search: whom to ask next, who was asked, what they said (`protocol.md` section 6, "Crawl").
 //!
-//! Nothing here sends or waits; [`Lookup`](crate::lookup::Lookup) does.
+//! Nothing here sends or waits; that is done in [`lookup`](crate::lookup).
 
 use std::{collections::BTreeSet, net::SocketAddr};
 

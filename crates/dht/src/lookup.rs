@@ -10,6 +10,7 @@ use crate::{
     family::{Family, may_be_node},
     id::Key,
     messages::{FindRequest, FindResponse},
+    routing::DhtNode,
 };
 
 /// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
@@ -305,7 +306,9 @@ async fn ask(
     let noted = handle.with(|dht, cx| {
         let now = cx.now();
         if let Ok(answer) = &answer {
-            dht.add_node(cx, crate::routing::DhtNode::new(node.peer.clone()));
+            let mut newcomer = DhtNode::new(node.peer.clone());
+            newcomer.answered(now, now.since(asked));
+            dht.add_node(cx, newcomer);
             dht.remember_token(node.id, answer.token, now);
         }
         dht.heard(now, family, &node.id, asked, answer.as_ref().err());

@@ -5,8 +5,8 @@ use ipv8_core::Time;
 
 use crate::id::Key;
 
-/// Publications at once.
-pub const MOST_PUBLICATIONS: usize = 10_000;
+/// Publications at once: as many as can be stored again within half an hour.
+pub const MOST_PUBLICATIONS: usize = 2_000;
 
 /// What is stored again, and when.
 #[derive(Debug, Default)]

@@ -105,3 +105,20 @@ fn what_is_forgotten_is_not_stored_again() {
     let found = run(&mut world, nodes[5], |dht| async move { dht.find_values(key).await.unwrap() });
     assert_eq!(found, []);
 }
+
+#[test]
+fn buckets_in_which_nothing_changed_are_searched() {
+    let mut world = world(16, Link::default());
+    let nodes = grown(&mut world, 30, &DhtConfig { maintenance: Some(secs(30)), ..DhtConfig::default() });
+    world.run_for(secs(1_200));
+    let (oldest, now) = dht(&world, nodes[3])
+        .handle()
+        .with(|dht, cx| {
+            let buckets = dht.table(Family::V4).unwrap().buckets();
+            let filled = buckets.filter(|bucket| !bucket.nodes().is_empty());
+            (filled.map(|bucket| bucket.changed().unwrap()).min().unwrap(), cx.now())
+        })
+        .unwrap();
+    // A quarter of an hour, and a few rounds of maintenance until it is the turn of each.
+    assert!(now.since(oldest) < secs(15 * 60 + 120), "{:?}", now.since(oldest));
+}
