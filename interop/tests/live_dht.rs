@@ -1,4 +1,5 @@
 //! Nodes of the reference and ours form one DHT on loopback: what either stores, the other finds, with the right signer.
+#![allow(clippy::disallowed_methods, reason = "real nodes, in real time")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
 use std::{
@@ -116,10 +117,9 @@ async fn stop(ours: Vec<(Service, Dht)>) {
 /// Stores on both sides, and looks on both sides.
 async fn store_and_find(theirs: &mut Theirs, ours: &[(Service, Dht)]) {
     let mut slowest = Duration::ZERO;
-    for number in 0..ours.len() {
+    for (number, (service, dht)) in ours.iter().enumerate() {
         let (their_key, our_key) =
             ([u8::try_from(number * 20 + 3).unwrap(); 20], [u8::try_from(number * 20 + 11).unwrap(); 20]);
-        let (service, dht) = &ours[number];
         let node = number % theirs.keys.len();
 
         let data = hex::encode(format!("theirs {number}"));

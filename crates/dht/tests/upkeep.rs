@@ -109,7 +109,7 @@ fn what_is_forgotten_is_not_stored_again() {
 #[test]
 fn buckets_in_which_nothing_changed_are_searched() {
     let mut world = world(16, Link::default());
-    let nodes = grown(&mut world, 30, &DhtConfig { maintenance: Some(secs(30)), ..DhtConfig::default() });
+    let nodes = grown(&mut world, 16, &DhtConfig { maintenance: Some(secs(30)), ..DhtConfig::default() });
     world.run_for(secs(1_200));
     let (oldest, now) = dht(&world, nodes[3])
         .handle()
