@@ -1,8 +1,49 @@
-//! The distributed hash table of IPv8. So far it holds the [`messages`]; the overlay that speaks them is still to come.
+//! The distributed hash table of IPv8: values that are found by their keys, kept by the nodes whose ids are closest.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`api`] | [`Dht`]: what users call |
+//! | [`community`], [`messages`] | the overlay: what a node answers |
+//! | [`id`], [`routing`], [`family`] | ids and distances, and the nodes that are known of each address family |
+//! | [`token`] | who may store |
+//! | [`value`], [`store`] | values and their signatures, and where they are kept |
+//! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
+//! | [`churn`], `maintenance`, `publish` | what a node does unasked |
+//! | `pace` | not asking anybody too much |
 
 use ipv8_wire::{CommunityId, community_id};
 
+pub mod api;
+pub mod churn;
+pub mod community;
+pub mod config;
+pub mod crawl;
+pub mod family;
+pub mod id;
+pub mod lookup;
 pub mod messages;
+pub mod routing;
+pub mod store;
+pub mod token;
+pub mod value;
+
+mod maintenance;
+mod pace;
+mod publish;
+mod storing;
+
+pub use self::{
+    api::{Dht, FindError, StoreError, Values},
+    churn::PingChurn,
+    community::DhtCommunity,
+    config::DhtConfig,
+    family::Family,
+    id::{Key, NodeId},
+    lookup::{TraceEvent, TraceStep},
+    publish::MOST_PUBLICATIONS,
+    storing::Stored,
+    value::{Sign, Value},
+};
 
 /// The id of the DHT's community (the reference's `DHTCommunity` and `DHTDiscoveryCommunity`).
 pub const DHT_COMMUNITY: CommunityId = community_id!("8d0be1845d74d175f178197cad001591d04d73cc");

@@ -1,0 +1,371 @@
+//! The overlay: what a node answers, and whom it knows.
+
+use std::{net::SocketAddr, time::Duration};
+
+use indexmap::IndexMap;
+use ipv8_core::{
+    Community, Context, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
+    catalog::Key as SettingKey,
+    messages::{Introduced, Introduction},
+};
+use ipv8_wire::CommunityId;
+
+use crate::{
+    DHT_COMMUNITY,
+    churn::PingChurn,
+    config::DhtConfig,
+    family::{Families, Family},
+    id::{Key, NodeId},
+    messages::{FindRequest, FindResponse, Node, PingRequest, PingResponse, StoreRequest, StoreResponse},
+    pace::Pace,
+    publish::Publications,
+    routing::{DhtNode, RoutingTable},
+    store::{Entry, MemoryStore, Put, Source, Store},
+    token::{Token, TokenSecrets},
+    value::{MAX_VALUE_LEN, Value, ValueError},
+};
+
+/// Values in a store request, values in an answer, and nodes in an answer.
+pub(crate) const MOST_IN_MESSAGE: usize = 8;
+
+/// Nodes that a value is stored on.
+pub(crate) const TARGET_NODES: usize = 8;
+
+/// How long values are kept by the nodes that are closest to their key.
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(3_600);
+
+/// Nodes that are looked at to tell how many are closer to a key than we are.
+const NEIGHBOURS: usize = 20;
+
+/// How long a node's token is used.
+pub(crate) const TOKEN_AGE: Duration = Duration::from_secs(600);
+
+/// Tokens of others that are remembered.
+const MOST_TOKENS: usize = 4_096;
+
+/// How long the answer to a ping is waited for.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The distributed hash table (the reference's `DHTCommunity`, `protocol.md` section 6).
+///
+/// Load it with [`DhtCommunity::overlay`], then use it through [`Dht`](crate::Dht).
+pub struct DhtCommunity {
+    pub(crate) config: DhtConfig,
+    tables: Families<Option<RoutingTable>>,
+    stores: Families<Box<dyn Store>>,
+    secrets: Option<TokenSecrets>,
+    /// What nodes gave us, so that we can store there.
+    tokens: IndexMap<NodeId, (Time, Token)>,
+    pub(crate) pace: Pace,
+    pub(crate) publications: Publications,
+    /// Where our own neighbourhood was searched.
+    pub(crate) joined: Families<bool>,
+}
+
+impl Default for DhtCommunity {
+    fn default() -> Self {
+        Self::new(DhtConfig::default())
+    }
+}
+
+impl DhtCommunity {
+    /// A node that keeps values in memory.
+    #[must_use]
+    pub fn new(config: DhtConfig) -> Self {
+        let limits = config.store;
+        Self::with_stores(config, Box::new(MemoryStore::new(limits)), Box::new(MemoryStore::new(limits)))
+    }
+
+    /// A node that keeps values of its IPv4 and its IPv6 neighbours where you say. [`DhtConfig::store`] plays no role.
+    #[must_use]
+    pub fn with_stores(config: DhtConfig, v4: Box<dyn Store>, v6: Box<dyn Store>) -> Self {
+        Self {
+            config,
+            tables: Families::default(),
+            stores: Families::new(v4, v6),
+            secrets: None,
+            tokens: IndexMap::new(),
+            pace: Pace::default(),
+            publications: Publications::default(),
+            joined: Families::default(),
+        }
+    }
+
+    /// How the community is loaded: with its peers kept apart from those of other communities.
+    #[must_use]
+    pub fn overlay(self) -> OverlayConfig<Self> {
+        OverlayConfig::new(self).own_network()
+    }
+
+    /// The nodes that are known of an address family; `None` before the first.
+    #[must_use]
+    pub const fn table(&self, family: Family) -> Option<&RoutingTable> {
+        self.tables.get(family).as_ref()
+    }
+
+    pub(crate) const fn table_mut(&mut self, family: Family) -> Option<&mut RoutingTable> {
+        self.tables.get_mut(family).as_mut()
+    }
+
+    /// The values that are kept for the nodes of an address family.
+    #[must_use]
+    pub fn store(&self, family: Family) -> &dyn Store {
+        self.stores.get(family).as_ref()
+    }
+
+    /// Those values, to change them.
+    pub fn store_mut(&mut self, family: Family) -> &mut dyn Store {
+        self.stores.get_mut(family).as_mut()
+    }
+
+    /// Sets the secrets of our tokens, which are random otherwise: for tests.
+    pub fn set_token_secrets(&mut self, secrets: TokenSecrets) {
+        self.secrets = Some(secrets);
+    }
+
+    /// Our own id as nodes of this family compute it; `None` while our address is not known.
+    #[must_use]
+    pub fn own_id(cx: &Context<'_>, family: Family) -> Option<NodeId> {
+        let address = match family {
+            Family::V4 => cx.wan(),
+            Family::V6 => cx.preferred(),
+        };
+        let known = Family::of(address) == family && !address.ip().is_unspecified();
+        known.then(|| NodeId::new(address.ip(), &cx.my_mid()))
+    }
+
+    /// Adds a node, as if it had been met; `None` if there is no room for it, or our own address is not known yet.
+    pub fn add_node(&mut self, cx: &Context<'_>, node: DhtNode) -> Option<&mut DhtNode> {
+        let family = Family::of(node.address());
+        let (own, now) = (Self::own_id(cx, family)?, cx.now());
+        if node.peer().key() == cx.my_key() {
+            return None;
+        }
+        let table = self.tables.get_mut(family).get_or_insert_with(|| RoutingTable::new(own));
+        table.set_own(own, now);
+        table.add(node, now)
+    }
+
+    /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
+    fn requesting(&mut self, cx: &Context<'_>, from: &Peer) -> Option<DhtNode> {
+        let (address, now) = (source(cx, from), cx.now());
+        let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
+        if self
+            .table(Family::of(address))
+            .and_then(|table| table.get(&node.id()))
+            .is_some_and(|node| node.is_blocked(now))
+        {
+            tracing::debug!(peer = %from, "dropped: too many queries");
+            return None;
+        }
+        if let Some(known) = self.add_node(cx, node.clone()) {
+            known.queried(now);
+            node = known.clone();
+        }
+        Some(node)
+    }
+
+    /// Somebody was met.
+    fn discovered(&mut self, cx: &mut Context<'_>, from: &Peer) {
+        let address = source(cx, from);
+        if cx.network().is_blacklisted(address) {
+            return;
+        }
+        let (family, node) = (Family::of(address), DhtNode::new(Peer::new(from.key().clone(), address)));
+        let id = node.id();
+        let known = self.table(family).is_some_and(|table| table.get(&id).is_some());
+        if self.add_node(cx, node).is_some() && !known {
+            // The answer tells how far away it is.
+            self.ping(cx, family, &id);
+        }
+    }
+
+    /// Asks a node of the table whether it is there.
+    pub(crate) fn ping(&mut self, cx: &mut Context<'_>, family: Family, id: &NodeId) {
+        let asked = cx.now();
+        let Some(node) = self.table_mut(family).and_then(|table| table.get_mut(id)) else { return };
+        node.last_ping = Some(asked);
+        let (peer, id) = (node.peer().clone(), *id);
+        self.pace.note(peer.mid(), asked);
+        let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
+            dht.heard(cx.now(), family, &id, asked, answer.as_ref().err());
+        };
+        if let Err(error) = cx.request_within(PING_PATIENCE, &peer, PingRequest { identifier: 0 }, then) {
+            tracing::debug!(%peer, %error, "not pinged");
+        }
+    }
+
+    /// A question to a node is over.
+    pub(crate) fn heard(&mut self, now: Time, family: Family, id: &NodeId, asked: Time, error: Option<&RequestError>) {
+        let Some(node) = self.table_mut(family).and_then(|table| table.get_mut(id)) else { return };
+        match error {
+            None => node.answered(now, now.since(asked)),
+            Some(RequestError::TimedOut(_)) => node.timed_out(),
+            // Nobody's fault, or ours.
+            Some(_) => {}
+        }
+    }
+
+    /// A node told us its token.
+    pub(crate) fn remember_token(&mut self, id: NodeId, token: Token, now: Time) {
+        if self.tokens.len() >= MOST_TOKENS && !self.tokens.contains_key(&id) {
+            self.tokens.shift_remove_index(0);
+        }
+        self.tokens.insert(id, (now, token));
+    }
+
+    /// The token of a node, if it told us one lately.
+    pub(crate) fn token_of(&self, id: &NodeId, now: Time) -> Option<Token> {
+        self.tokens.get(id).filter(|(told, _)| now.since(*told) < TOKEN_AGE).map(|(_, token)| *token)
+    }
+
+    /// Keeps a value, if it is one.
+    pub(crate) fn keep(
+        &mut self,
+        cx: &Context<'_>,
+        family: Family,
+        (key, value): (Key, &[u8]),
+        source: Source,
+        max_age: Duration,
+    ) -> Result<Put, ValueError> {
+        let read = Value::decode(value)?;
+        let entry =
+            Entry { key, id: read.storage_id(value), value: value.to_vec(), version: read.version, max_age, source };
+        let put = self.store_mut(family).put(entry, cx.unix_time());
+        if put == Put::NoRoom {
+            tracing::debug!(?source, "a value was not kept: there are too many");
+        }
+        Ok(put)
+    }
+
+    fn on_ping_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: PingRequest) {
+        if let Some(node) = self.requesting(cx, from) {
+            cx.send_to(node.address(), PingResponse { identifier: request.identifier });
+        }
+    }
+
+    fn on_find_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: FindRequest) {
+        let Some(node) = self.requesting(cx, from) else { return };
+        let (family, now, target) = (Family::of(node.address()), cx.now(), &request.target);
+        let offset = usize::try_from(request.offset).unwrap_or(usize::MAX);
+        let values =
+            if request.force_nodes { Vec::new() } else { self.store(family).get(target, offset, MOST_IN_MESSAGE) };
+        let mut nodes = Vec::new();
+        if values.is_empty() {
+            let closest = self.table(family).map(|table| table.closest(target, MOST_IN_MESSAGE, Some(&node.id()), now));
+            let closest = closest.unwrap_or_default();
+            nodes = closest
+                .into_iter()
+                .map(|node| Node { address: node.address(), key: node.peer().key().clone() })
+                .collect();
+        }
+        if let Some(first) = nodes.first() {
+            let [.., high, low] = request.identifier.to_be_bytes();
+            let identifier = u16::from_be_bytes([high, low]);
+            match cx.puncture_request(request.lan_address, node.address(), identifier, false) {
+                Ok(packet) => cx.send_packet(first.address, packet),
+                Err(error) => tracing::debug!(%error, "no puncture was asked for"),
+            }
+        }
+        let token = self.secrets(cx).token(node.peer());
+        cx.send_to(node.address(), FindResponse { identifier: request.identifier, token, values, nodes });
+    }
+
+    fn on_store_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: StoreRequest) {
+        let Some(node) = self.requesting(cx, from) else { return };
+        let fits = request.values.len() <= MOST_IN_MESSAGE && request.values.iter().all(|v| v.len() <= MAX_VALUE_LEN);
+        if !fits || !self.secrets(cx).is_valid(node.peer(), &request.token) {
+            tracing::debug!(peer = %node.peer(), fits, "nothing stored: too much, or a token that is not valid");
+            return;
+        }
+        let (family, max_age) = (Family::of(node.address()), self.max_age(cx, &node, &request.target));
+        for value in &request.values {
+            let kept = self.keep(cx, family, (request.target, value), Source::of(node.address().ip()), max_age);
+            if kept == Err(ValueError::Malformed) {
+                // The reference stops here too, and says nothing.
+                return;
+            }
+        }
+        cx.send_to(node.address(), StoreResponse { identifier: request.identifier });
+    }
+
+    /// How long a value is kept here: the shorter, the more nodes are closer to its key.
+    fn max_age(&self, cx: &Context<'_>, from: &DhtNode, key: &Key) -> Duration {
+        let family = Family::of(from.address());
+        let (Some(table), Some(own)) = (self.table(family), Self::own_id(cx, family)) else { return MAX_AGE };
+        let own = own.distance(key);
+        let closest = table.closest(key, NEIGHBOURS, None, cx.now());
+        age_with(closest.iter().filter(|node| node.id().distance(key) < own).count())
+    }
+
+    fn secrets(&mut self, cx: &mut Context<'_>) -> &TokenSecrets {
+        self.secrets.get_or_insert_with(|| TokenSecrets::new(cx.rng()))
+    }
+
+    /// Makes a new secret, and forgets tokens of others that are too old.
+    pub(crate) fn rotate_tokens(&mut self, cx: &mut Context<'_>) {
+        self.secrets(cx);
+        if let Some(secrets) = &mut self.secrets {
+            secrets.rotate(cx.rng());
+        }
+        let now = cx.now();
+        self.tokens.retain(|_, (told, _)| now.since(*told) < TOKEN_AGE);
+    }
+}
+
+/// How long values are kept by a node of which so many are closer to the key: an hour, and with the eighth half as long, and
+/// so on.
+#[must_use]
+pub fn age_with(closer: usize) -> Duration {
+    let halvings = u32::try_from(closer.saturating_sub(TARGET_NODES - 1)).unwrap_or(u32::MAX);
+    Duration::from_secs(MAX_AGE.as_secs().checked_shr(halvings).unwrap_or(0))
+}
+
+/// Where a message came from.
+fn source(cx: &Context<'_>, from: &Peer) -> SocketAddr {
+    cx.received().map_or_else(|| from.address(), |received| received.source())
+}
+
+const PING_CHURN: &[SettingKey] =
+    &[SettingKey::new("ping_interval", "25.0", "Seconds between two pings to a node of the routing table.")];
+
+impl Community for DhtCommunity {
+    const ID: CommunityId = DHT_COMMUNITY;
+
+    fn routes(r: &mut Routes<Self>) {
+        r.on(Self::on_ping_request).on(Self::on_find_request).on(Self::on_store_request);
+        r.reply::<PingResponse>().reply::<FindResponse>().reply::<StoreResponse>();
+    }
+
+    fn available_strategies() -> StrategyCatalog {
+        StrategyCatalog::new().with(
+            "PingChurn",
+            "Pings the nodes of the routing table and drops those that do not answer; for DhtCommunity.",
+            PING_CHURN,
+            |settings| {
+                let churn = PingChurn::default();
+                Ok(Box::new(match settings.take_duration("ping_interval") {
+                    Some(interval) => churn.ping_interval(interval),
+                    None => churn,
+                }))
+            },
+        )
+    }
+
+    fn default_strategies() -> Vec<(Box<dyn Strategy>, Target)> {
+        vec![(Box::new(PingChurn::default()), Target::Always)]
+    }
+
+    fn started(&mut self, cx: &mut Context<'_>) {
+        self.secrets(cx);
+        self.start_maintenance(cx);
+    }
+
+    fn introduction_requested(&mut self, cx: &mut Context<'_>, from: &Peer, _: &Introduction) {
+        self.discovered(cx, from);
+    }
+
+    fn introduced(&mut self, cx: &mut Context<'_>, from: &Peer, _: &Introduced) {
+        self.discovered(cx, from);
+    }
+}

@@ -1,0 +1,80 @@
+//! The two address families. Each has its own routing table and its own values.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// An address family.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+impl Family {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V4, Self::V6];
+
+    /// Which one an address belongs to.
+    #[must_use]
+    pub const fn of(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(_) => Self::V4,
+            SocketAddr::V6(_) => Self::V6,
+        }
+    }
+}
+
+/// One thing for each family.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Families<T> {
+    v4: T,
+    v6: T,
+}
+
+impl<T> Families<T> {
+    pub(crate) const fn new(v4: T, v6: T) -> Self {
+        Self { v4, v6 }
+    }
+
+    pub(crate) const fn get(&self, family: Family) -> &T {
+        match family {
+            Family::V4 => &self.v4,
+            Family::V6 => &self.v6,
+        }
+    }
+
+    pub(crate) const fn get_mut(&mut self, family: Family) -> &mut T {
+        match family {
+            Family::V4 => &mut self.v4,
+            Family::V6 => &mut self.v6,
+        }
+    }
+}
+
+/// Whether a node can be at an address that somebody at `by` names: never at none, at one of many, or at one that is
+/// reserved; in a private network or on loopback only if the one who says so is in one too.
+#[must_use]
+pub fn may_be_node(address: SocketAddr, by: SocketAddr) -> bool {
+    if address.port() == 0 || address.ip().is_unspecified() || address.ip().is_multicast() {
+        return false;
+    }
+    let reserved = match address.ip() {
+        IpAddr::V4(ip) => {
+            let [first, ..] = ip.octets();
+            first == 0 || first >= 240
+        }
+        IpAddr::V6(ip) => ip.to_ipv4_mapped().is_some(),
+    };
+    !reserved && reach(address.ip()) >= reach(by.ip())
+}
+
+/// How far away the one at an address can be: 0 this machine, 1 a network like ours, 2 anywhere.
+const fn reach(ip: IpAddr) -> u8 {
+    match ip {
+        _ if ip.is_loopback() => 0,
+        IpAddr::V4(v4) if v4.is_private() || v4.is_link_local() => 1,
+        IpAddr::V6(v6) if v6.is_unique_local() || v6.is_unicast_link_local() => 1,
+        _ => 2,
+    }
+}

@@ -1,0 +1,315 @@
+//! A search under way: an async function over [`Crawl`], in both address families at once.
+
+use std::{future::Future, pin::Pin, task::Poll, time::Duration};
+
+use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time};
+
+use crate::{
+    community::{DhtCommunity, MOST_IN_MESSAGE, TARGET_NODES},
+    crawl::{Answer, Contact, Crawl, FIRST_NODES, IN_FLIGHT, Todo},
+    family::{Family, may_be_node},
+    id::Key,
+    messages::{FindRequest, FindResponse},
+};
+
+/// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
+/// reference waits for two seconds and asks once.
+fn patience() -> RequestOptions {
+    RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2))
+}
+
+/// One line of the trace of a search.
+#[derive(Clone, Debug)]
+pub struct TraceStep {
+    /// Since the search began.
+    pub at: Duration,
+    /// Which node it is about.
+    pub node: Peer,
+    /// What happened.
+    pub event: TraceEvent,
+}
+
+/// What happened to a node in a search.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TraceEvent {
+    /// It was asked.
+    Asked,
+    /// It has so many values.
+    Values(usize),
+    /// It named nodes.
+    Nodes {
+        /// How many.
+        named: usize,
+        /// How many of them cannot be nodes: their addresses are reserved, or our own.
+        refused: usize,
+    },
+    /// It did not answer, or could not be asked.
+    Silent,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    pub(crate) target: Key,
+    pub(crate) force_nodes: bool,
+    pub(crate) offset: u32,
+}
+
+/// The search in one family.
+struct Lane {
+    family: Family,
+    crawl: Crawl,
+    waiting: Vec<Contact>,
+}
+
+impl Lane {
+    /// Takes the next node to ask, or tells when one can be asked.
+    fn next(&mut self, dht: &DhtCommunity, now: Time) -> Result<Option<Todo>, Time> {
+        if self.waiting.len() >= IN_FLIGHT || self.crawl.is_done() {
+            return Ok(None);
+        }
+        let horizon = self.crawl.horizon(TARGET_NODES);
+        let target = *self.crawl.target();
+        let wanted = |todo: &Todo| horizon.is_none_or(|horizon| todo.node.id.distance(&target) < horizon);
+        let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
+        if let Some(todo) = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now) {
+            self.waiting.push(todo.node.clone());
+            return Ok(Some(todo));
+        }
+        // Those that are left were asked too much lately.
+        match self.crawl.todo().iter().filter(|todo| wanted(todo)).map(free_at).min() {
+            Some(free) => Err(free),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an answer that is waited for could still change anything.
+    fn must_wait(&self) -> bool {
+        let horizon = self.crawl.horizon(TARGET_NODES);
+        let target = self.crawl.target();
+        self.waiting.iter().any(|node| horizon.is_none_or(|horizon| node.id.distance(target) < horizon))
+    }
+}
+
+type Asking = Pin<Box<dyn Future<Output = (usize, Contact, Option<FindResponse>)> + Send>>;
+
+/// A search under way.
+pub(crate) struct Lookup {
+    handle: Handle<DhtCommunity>,
+    question: Question,
+    lanes: Vec<Lane>,
+    asking: Vec<Asking>,
+    started: Time,
+    trace: Vec<TraceStep>,
+}
+
+impl Lookup {
+    /// Begins in every family in which a node is known; `None` if there is none.
+    pub(crate) fn new(handle: &Handle<DhtCommunity>, question: Question) -> Result<Option<Self>, HandleError> {
+        let (lanes, started) = handle.with(|dht, cx| {
+            let lane = |family| {
+                let closest = dht.table(family)?.closest(&question.target, FIRST_NODES, None, cx.now());
+                let crawl = Crawl::new(question.target, closest.into_iter().map(Contact::from));
+                (!crawl.is_done()).then_some(Lane { family, crawl, waiting: Vec::new() })
+            };
+            (Family::ALL.into_iter().filter_map(lane).collect::<Vec<_>>(), cx.now())
+        })?;
+        let handle = handle.clone();
+        Ok((!lanes.is_empty()).then_some(Self {
+            handle,
+            question,
+            lanes,
+            asking: Vec::new(),
+            started,
+            trace: Vec::new(),
+        }))
+    }
+
+    /// Asks whom it may, and takes one answer in. False when the search is over.
+    pub(crate) async fn step(&mut self) -> Result<bool, HandleError> {
+        loop {
+            let blocked = self.ask_next()?;
+            if self.lanes.iter().any(Lane::must_wait) {
+                let (lane, node, answer) = self.first_answer().await;
+                self.take_in(lane, node, answer)?;
+                return Ok(true);
+            }
+            let Some((now, free)) = blocked else { return Ok(false) };
+            self.handle.sleep(free.since(now)).await;
+        }
+    }
+
+    /// Runs to its end.
+    pub(crate) async fn run(&mut self) -> Result<(), HandleError> {
+        while self.step().await? {}
+        Ok(())
+    }
+
+    /// Asks as many nodes as may be asked. If some may not yet: now, and when the first of them may be.
+    fn ask_next(&mut self) -> Result<Option<(Time, Time)>, HandleError> {
+        let (lanes, question, started) = (&mut self.lanes, self.question, self.started);
+        let (chosen, blocked) = self.handle.with(|dht, cx| {
+            let (mut chosen, mut blocked, now) = (Vec::new(), None::<(Time, Time)>, cx.now());
+            for (place, lane) in lanes.iter_mut().enumerate() {
+                loop {
+                    match lane.next(dht, now) {
+                        Ok(Some(todo)) => {
+                            dht.pace.note(todo.node.peer.mid(), now);
+                            if let Some(puncture) = &todo.puncture {
+                                ask_for_puncture(dht, cx, &todo.node, puncture, question);
+                            }
+                            chosen.push((place, lane.family, todo.node, now.since(started)));
+                        }
+                        Ok(None) => break,
+                        Err(free) => {
+                            let first = blocked.map_or(free, |(_, other)| free.min(other));
+                            blocked = Some((now, first));
+                            break;
+                        }
+                    }
+                }
+            }
+            (chosen, blocked)
+        })?;
+        for (place, family, node, at) in chosen {
+            self.trace.push(TraceStep { at, node: node.peer.clone(), event: TraceEvent::Asked });
+            let handle = self.handle.clone();
+            self.asking.push(Box::pin(async move {
+                let answer = ask(&handle, family, &node, question).await;
+                (place, node, answer)
+            }));
+        }
+        Ok(blocked)
+    }
+
+    /// The first that is ready of those that are waited for; ties go to the one that waits for longest.
+    async fn first_answer(&mut self) -> (usize, Contact, Option<FindResponse>) {
+        std::future::poll_fn(|cx| {
+            let ready = self.asking.iter_mut().enumerate().find_map(|(place, asking)| match asking.as_mut().poll(cx) {
+                Poll::Ready(result) => Some((place, result)),
+                Poll::Pending => None,
+            });
+            match ready {
+                Some((place, result)) => {
+                    drop(self.asking.remove(place));
+                    Poll::Ready(result)
+                }
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
+        let (started, force_nodes) = (self.started, self.question.force_nodes);
+        let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
+        lane.waiting.retain(|waiting| *waiting != node);
+        let (event, at) = self.handle.with(|_, cx| {
+            let at = cx.now().since(started);
+            let Some(answer) = answer else { return (TraceEvent::Silent, at) };
+            if !force_nodes && !answer.values.is_empty() {
+                let count = answer.values.len();
+                let values = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
+                lane.crawl.answered(node.clone(), Answer::Values(values));
+                return (TraceEvent::Values(count), at);
+            }
+            let nodes: Vec<_> = answer
+                .nodes
+                .into_iter()
+                .take(MOST_IN_MESSAGE)
+                .map(|named| {
+                    let named = Contact::new(Peer::new(named.key, named.address));
+                    may_be_asked(cx, lane.family, &named, &node).then_some(named)
+                })
+                .collect();
+            let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
+            lane.crawl.answered(node.clone(), Answer::Nodes(nodes));
+            (TraceEvent::Nodes { named, refused }, at)
+        })?;
+        self.trace.push(TraceStep { at, node: node.peer, event });
+        Ok(())
+    }
+
+    /// The nodes that answered in each family, closest first.
+    pub(crate) fn answering(&self) -> Vec<(Family, Vec<Contact>)> {
+        self.lanes.iter().map(|lane| (lane.family, lane.crawl.answering().into_iter().cloned().collect())).collect()
+    }
+
+    /// The values that were met so far.
+    pub(crate) fn values(&self) -> impl Iterator<Item = &[u8]> {
+        self.lanes.iter().flat_map(|lane| lane.crawl.values())
+    }
+
+    /// For each family in which values were found: the closest node that has none, and the values.
+    pub(crate) fn to_cache(&self) -> Vec<(Family, Contact, Vec<Vec<u8>>)> {
+        let of = |lane: &Lane| {
+            let node = lane.crawl.cache_candidate()?.clone();
+            let values: Vec<_> = lane.crawl.values().into_iter().take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
+            (!values.is_empty()).then_some((lane.family, node, values))
+        };
+        self.lanes.iter().filter_map(of).collect()
+    }
+
+    /// What happened, in order.
+    pub(crate) fn into_trace(self) -> Vec<TraceStep> {
+        self.trace
+    }
+}
+
+/// Whether a node that `by` named can be asked by us.
+fn may_be_asked(cx: &Context<'_>, family: Family, named: &Contact, by: &Contact) -> bool {
+    let address = named.address();
+    Family::of(address) == family
+        && may_be_node(address, by.address())
+        && named.peer.key() != cx.my_key()
+        && ![cx.wan(), cx.lan(), cx.preferred()].contains(&address)
+        && !cx.network().is_blacklisted(address)
+}
+
+/// Has a node open its NAT for us, by way of the one that named it: whoever is asked for a key has the closest node punctured.
+/// The answer itself is of no use. Left out where it would tell nobody anything: for nodes that know us, for those that
+/// cannot be behind a NAT from here, and when the other one was asked too much lately.
+fn ask_for_puncture(dht: &mut DhtCommunity, cx: &mut Context<'_>, node: &Contact, by: &Contact, question: Question) {
+    let (family, now, mid) = (Family::of(node.address()), cx.now(), by.peer.mid());
+    let known =
+        dht.table(family).and_then(|table| table.get(&node.id)).is_some_and(|node| node.last_response.is_some());
+    let near = node.address().ip().is_loopback() || node.address().ip() == cx.lan().ip();
+    if known || near || dht.pace.free_at(&mid) > now {
+        return;
+    }
+    dht.pace.note(mid, now);
+    let request = FindRequest {
+        identifier: 0,
+        lan_address: cx.lan(),
+        target: node.id.0,
+        offset: 0,
+        force_nodes: question.force_nodes,
+    };
+    let nothing = |_: &mut DhtCommunity, _: &mut Context<'_>, _: Result<FindResponse, _>| {};
+    if let Err(error) = cx.request_within(Duration::from_secs(2), &by.peer, request, nothing) {
+        tracing::debug!(%error, "no puncture was asked for");
+    }
+}
+
+/// Asks one node, and notes how it behaves.
+async fn ask(
+    handle: &Handle<DhtCommunity>,
+    family: Family,
+    node: &Contact,
+    question: Question,
+) -> Option<FindResponse> {
+    let (asked, lan_address) = handle.with(|_, cx| (cx.now(), cx.lan())).ok()?;
+    let Question { target, force_nodes, offset } = question;
+    let request = FindRequest { identifier: 0, lan_address, target, offset, force_nodes };
+    let answer = handle.request_within(patience(), &node.peer, request).await;
+    let noted = handle.with(|dht, cx| {
+        let now = cx.now();
+        if let Ok(answer) = &answer {
+            dht.add_node(cx, crate::routing::DhtNode::new(node.peer.clone()));
+            dht.remember_token(node.id, answer.token, now);
+        }
+        dht.heard(now, family, &node.id, asked, answer.as_ref().err());
+    });
+    noted.ok()?;
+    answer.ok()
+}

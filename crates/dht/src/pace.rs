@@ -1,0 +1,46 @@
+//! Not asking anybody too much: a node of the reference drops queries without a word if there are more than ten in five
+//! seconds, and then looks dead to who asked.
+
+use std::{collections::VecDeque, time::Duration};
+
+use indexmap::IndexMap;
+use ipv8_core::Time;
+use ipv8_crypto::Mid;
+
+/// Queries to one node within [`INTERVAL`]: one less than it takes, for one that is repeated.
+const LIMIT: usize = 9;
+
+/// A little more than the nodes' own, for queries that the network delays and so brings closer together.
+const INTERVAL: Duration = Duration::from_millis(5_250);
+
+/// Nodes whose queries are remembered.
+const MOST_NODES: usize = 1_024;
+
+/// When each node was asked lately.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    asked: IndexMap<Mid, VecDeque<Time>>,
+}
+
+impl Pace {
+    /// When a node can be asked the next time; in the past if now.
+    pub(crate) fn free_at(&self, node: &Mid) -> Time {
+        let asked = self.asked.get(node).filter(|asked| asked.len() >= LIMIT);
+        asked.and_then(VecDeque::front).map_or(Time::ZERO, |first| *first + INTERVAL)
+    }
+
+    /// A node is asked something.
+    pub(crate) fn note(&mut self, node: Mid, now: Time) {
+        if !self.asked.contains_key(&node) && self.asked.len() >= MOST_NODES {
+            self.asked.retain(|_, asked| asked.back().is_some_and(|last| now.since(*last) < INTERVAL));
+            if self.asked.len() >= MOST_NODES {
+                self.asked.shift_remove_index(0);
+            }
+        }
+        let asked = self.asked.entry(node).or_default();
+        if asked.len() >= LIMIT {
+            asked.pop_front();
+        }
+        asked.push_back(now);
+    }
+}

@@ -1,0 +1,152 @@
+//! The table: buckets that cover all ids, the finer the nearer they are to our own.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use ipv8_core::Time;
+
+use super::{
+    bucket::Bucket,
+    node::{DhtNode, NodeStatus},
+};
+use crate::id::{Key, NodeId, common_prefix};
+
+/// The nodes that are known of one address family.
+///
+/// Only a bucket that our own id belongs to is split, so there are at most 161 buckets of eight nodes.
+#[derive(Clone, Debug)]
+pub struct RoutingTable {
+    own: NodeId,
+    /// By the lowest id that belongs there. Together they cover all ids.
+    buckets: BTreeMap<Key, Bucket>,
+}
+
+impl RoutingTable {
+    /// An empty table of the node with this id.
+    #[must_use]
+    pub fn new(own: NodeId) -> Self {
+        Self { own, buckets: BTreeMap::from([([0; 20], Bucket::new([0; 20], 0))]) }
+    }
+
+    /// Our own id.
+    #[must_use]
+    pub const fn own(&self) -> NodeId {
+        self.own
+    }
+
+    /// The same nodes around another id, since ours changes with our address. (The reference keeps the first one, even if it
+    /// was made before its address was known.)
+    pub fn set_own(&mut self, own: NodeId, now: Time) {
+        if self.own == own {
+            return;
+        }
+        let old = std::mem::replace(self, Self::new(own));
+        for mut bucket in old.buckets.into_values() {
+            for node in bucket.take_nodes() {
+                self.add(node, now);
+            }
+        }
+    }
+
+    /// The bucket that an id belongs to.
+    #[must_use]
+    pub fn bucket(&self, id: &NodeId) -> Option<&Bucket> {
+        self.buckets.range(..=id.0).next_back().map(|(_, bucket)| bucket)
+    }
+
+    fn bucket_mut(&mut self, id: &NodeId) -> Option<&mut Bucket> {
+        self.buckets.range_mut(..=id.0).next_back().map(|(_, bucket)| bucket)
+    }
+
+    /// The buckets, in the order of their ids.
+    pub fn buckets(&self) -> impl Iterator<Item = &Bucket> {
+        self.buckets.values()
+    }
+
+    /// Notes that nodes were looked for in the bucket that begins here.
+    pub fn refreshed(&mut self, start: &Key, now: Time) {
+        if let Some(bucket) = self.buckets.get_mut(start) {
+            bucket.changed = Some(now);
+        }
+    }
+
+    /// The nodes, bucket by bucket.
+    pub fn nodes(&self) -> impl Iterator<Item = &DhtNode> {
+        self.buckets.values().flat_map(|bucket| bucket.nodes())
+    }
+
+    /// The nodes, to change them.
+    pub fn nodes_mut(&mut self) -> impl Iterator<Item = &mut DhtNode> {
+        self.buckets.values_mut().flat_map(Bucket::nodes_mut)
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buckets.values().map(|bucket| bucket.nodes().len()).sum()
+    }
+
+    /// Whether there is no node.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buckets.values().all(|bucket| bucket.nodes().is_empty())
+    }
+
+    /// The node with this id.
+    #[must_use]
+    pub fn get(&self, id: &NodeId) -> Option<&DhtNode> {
+        self.bucket(id)?.get(id)
+    }
+
+    /// The node with this id, to change it.
+    pub fn get_mut(&mut self, id: &NodeId) -> Option<&mut DhtNode> {
+        self.bucket_mut(id)?.get_mut(id)
+    }
+
+    /// Adds a node, or notes its new address; `None` if there is no room for it. What is returned is the table's own.
+    pub fn add(&mut self, node: DhtNode, now: Time) -> Option<&mut DhtNode> {
+        let id = node.id();
+        let mut node = Some(node);
+        while let Some(newcomer) = node.take() {
+            let own = self.own;
+            let bucket = self.bucket_mut(&id)?;
+            let Some(back) = bucket.add(newcomer, now) else { break };
+            // After an eviction there is room, so a bucket that refuses is full.
+            if bucket.bits() >= 160 || !bucket.owns(&own.0) {
+                return None;
+            }
+            let start = *bucket.start();
+            let (low, high) = self.buckets.remove(&start)?.split(now);
+            self.buckets.insert(*low.start(), low);
+            self.buckets.insert(*high.start(), high);
+            node = Some(back);
+        }
+        self.get_mut(&id)
+    }
+
+    /// Removes the bad nodes and returns them.
+    pub fn remove_bad(&mut self, now: Time) -> Vec<DhtNode> {
+        self.buckets.values_mut().flat_map(|bucket| bucket.remove_bad(now).collect::<Vec<_>>()).collect()
+    }
+
+    /// At most so many nodes that are not bad, closest to a key first, without one of them; each key once. A key that is known
+    /// at two addresses counts where the reference meets it first: in the bucket nearer to what is looked for, then in the
+    /// order in which the nodes came.
+    #[must_use]
+    pub fn closest(&self, key: &Key, most: usize, without: Option<&NodeId>, now: Time) -> Vec<&DhtNode> {
+        let mut buckets: Vec<&Bucket> = self.buckets.values().collect();
+        buckets.sort_by_key(|bucket| Reverse(common_prefix(bucket.start(), key).min(bucket.bits())));
+        let mut seen = BTreeSet::new();
+        let mut nodes: Vec<_> = buckets
+            .into_iter()
+            .flat_map(|bucket| bucket.nodes())
+            .filter(|node| without != Some(&node.id()))
+            .map(|node| (node.id().distance(key), node.status(now), node))
+            .filter(|(_, status, node)| *status != NodeStatus::Bad && seen.insert(node.peer().mid()))
+            .collect();
+        nodes.sort_by_key(|(distance, status, _)| (*distance, *status));
+        nodes.into_iter().take(most).map(|(_, _, node)| node).collect()
+    }
+}

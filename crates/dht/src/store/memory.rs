@@ -1,0 +1,168 @@
+//! Values in memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
+
+use indexmap::IndexMap;
+
+use super::{Entry, Put, Source, Store, StoreLimits};
+use crate::id::Key;
+
+/// Keeps values in memory, at most as many as its limits say.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    limits: StoreLimits,
+    /// Nothing is empty.
+    keys: IndexMap<Key, Vec<Kept>>,
+    /// What each source has, by when it expires.
+    sources: HashMap<Source, BTreeMap<Expiry, Name>>,
+    /// How many values each source has. Our own count as none.
+    loads: BTreeSet<(usize, Source)>,
+    expiries: BTreeMap<Expiry, Name>,
+    serial: u64,
+    len: usize,
+}
+
+/// When, and which of several.
+type Expiry = (Duration, u64);
+
+/// Key and id.
+type Name = (Key, [u8; 20]);
+
+#[derive(Debug)]
+struct Kept {
+    entry: Entry,
+    expiry: Expiry,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new(limits: StoreLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    fn insert(&mut self, entry: Entry, now: Duration) {
+        self.serial = self.serial.wrapping_add(1);
+        let expiry = (now.saturating_add(entry.max_age), self.serial);
+        let (name, source) = ((entry.key, entry.id), entry.source);
+        self.expiries.insert(expiry, name);
+        self.change_source(source, |has| {
+            has.insert(expiry, name);
+        });
+        let values = self.keys.entry(entry.key).or_default();
+        values.insert(0, Kept { entry, expiry });
+        values.sort_by_key(|kept| kept.entry.id == kept.entry.key);
+        self.len += 1;
+    }
+
+    fn remove(&mut self, (key, id): &Name) -> Option<Entry> {
+        let values = self.keys.get_mut(key)?;
+        let place = values.iter().position(|kept| kept.entry.id == *id)?;
+        let Kept { entry, expiry } = values.remove(place);
+        if values.is_empty() {
+            self.keys.swap_remove(key);
+        }
+        self.expiries.remove(&expiry);
+        self.change_source(entry.source, |has| {
+            has.remove(&expiry);
+        });
+        self.len = self.len.saturating_sub(1);
+        Some(entry)
+    }
+
+    fn change_source(&mut self, source: Source, change: impl FnOnce(&mut BTreeMap<Expiry, Name>)) {
+        let has = self.sources.entry(source).or_default();
+        let load = |has: &BTreeMap<Expiry, Name>| if source == Source::Own { 0 } else { has.len() };
+        let before = load(has);
+        change(has);
+        let after = load(has);
+        if has.is_empty() {
+            self.sources.remove(&source);
+        }
+        self.loads.remove(&(before, source));
+        if after > 0 {
+            self.loads.insert((after, source));
+        }
+    }
+
+    /// What goes if a source has too much, if anything does.
+    fn least_of(&self, source: Source) -> Option<Name> {
+        self.sources.get(&source)?.first_key_value().map(|(_, name)| *name)
+    }
+
+    /// What goes if there is too much in all.
+    fn least(&self) -> Option<Name> {
+        let source = self.loads.last().map_or(Source::Own, |(_, source)| *source);
+        self.least_of(source)
+    }
+
+    /// What goes if there is too much under a key.
+    fn least_under(&self, key: &Key) -> Option<Name> {
+        let values = self.keys.get(key)?;
+        let mut counts: BTreeMap<Source, usize> = BTreeMap::new();
+        for kept in values.iter().filter(|kept| kept.entry.source != Source::Own) {
+            *counts.entry(kept.entry.source).or_default() += 1;
+        }
+        let count = |kept: &&Kept| counts.get(&kept.entry.source).copied().unwrap_or(0);
+        let worst = values.iter().max_by_key(|kept| (count(kept), std::cmp::Reverse(kept.expiry)))?;
+        Some((*key, worst.entry.id))
+    }
+}
+
+impl Store for MemoryStore {
+    fn put(&mut self, entry: Entry, now: Duration) -> Put {
+        let (name, source) = ((entry.key, entry.id), entry.source);
+        let known = self.keys.get(&entry.key).and_then(|all| all.iter().find(|kept| kept.entry.id == entry.id));
+        if let Some(known) = known {
+            if known.entry.version > entry.version {
+                return Put::Older;
+            }
+            // It stays with who brought it first: otherwise whoever stores it too could take it along when it floods us.
+            let source = known.entry.source;
+            self.remove(&name);
+            self.insert(Entry { source, ..entry }, now);
+            return Put::Kept;
+        }
+        self.insert(entry, now);
+        let too_many = self.keys.get(&name.0).is_some_and(|values| values.len() > self.limits.per_key);
+        let goes = if too_many { self.least_under(&name.0) } else { None };
+        let heavy = self.sources.get(&source).is_some_and(|has| has.len() > self.limits.per_source);
+        let goes = goes.or_else(|| if heavy { self.least_of(source) } else { None });
+        let goes = goes.or_else(|| if self.len > self.limits.total { self.least() } else { None });
+        match goes {
+            Some(goes) => {
+                self.remove(&goes);
+                if goes == name { Put::NoRoom } else { Put::Kept }
+            }
+            None => Put::Kept,
+        }
+    }
+
+    fn get(&self, key: &Key, offset: usize, limit: usize) -> Vec<Vec<u8>> {
+        let values = self.keys.get(key).into_iter().flatten();
+        values.skip(offset).take(limit).map(|kept| kept.entry.value.clone()).collect()
+    }
+
+    fn expire(&mut self, now: Duration) -> usize {
+        let mut gone = 0;
+        // At exactly its age a value is not expired yet.
+        while let Some((expiry, name)) = self.expiries.first_key_value().map(|(expiry, name)| (*expiry, *name))
+            && expiry.0 < now
+        {
+            self.remove(&name);
+            gone += 1;
+        }
+        gone
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn for_each(&self, call: &mut dyn FnMut(&Entry)) {
+        self.keys.values().flatten().for_each(|kept| call(&kept.entry));
+    }
+}

@@ -1,0 +1,94 @@
+//! Storing values on nodes.
+
+use std::{future::Future, pin::Pin, task::Poll, time::Duration};
+
+use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry};
+
+use crate::{
+    community::{DhtCommunity, MAX_AGE, MOST_IN_MESSAGE, TARGET_NODES},
+    crawl::Contact,
+    family::Family,
+    id::Key,
+    messages::StoreRequest,
+    store::{Put, Source},
+};
+
+/// How long a node is waited for: 1.5 seconds, then asked again, and waited for another 3. To store twice does no harm. The
+/// reference waits for 5 seconds and asks once.
+fn patience() -> RequestOptions {
+    RequestOptions::within(Duration::from_millis(1_500)).retry(Retry::times(1).backoff(2))
+}
+
+/// Who has a value.
+#[derive(Clone, Debug, Default)]
+pub struct Stored {
+    /// The nodes that said so.
+    pub nodes: Vec<Peer>,
+    /// Whether this node keeps it too, being one of the closest.
+    pub here: bool,
+}
+
+/// Stores values under a key on some nodes, closest first, that told us a token lately; and here, if there are few of them or
+/// we are closer than the last. Returns who confirmed it. What is kept here counts as the source's.
+pub(crate) async fn store_on(
+    handle: &Handle<DhtCommunity>,
+    family: Family,
+    (key, values): (Key, Vec<Vec<u8>>),
+    nodes: &[Contact],
+    source: Source,
+) -> Result<Stored, HandleError> {
+    let values: Vec<_> = values.into_iter().take(MOST_IN_MESSAGE).collect();
+    let here = handle.with(|dht, cx| {
+        let farthest = nodes.iter().map(|node| node.id.distance(&key)).max();
+        let own = DhtCommunity::own_id(cx, family).map(|own| own.distance(&key));
+        let here = nodes.len() < TARGET_NODES || own.is_some_and(|own| Some(own) < farthest);
+        // The last one stored comes first.
+        let kept = |value: &Vec<u8>| here && dht.keep(cx, family, (key, value), source, MAX_AGE) == Ok(Put::Kept);
+        values.iter().rev().map(kept).fold(false, |any, kept| any | kept)
+    })?;
+    let mut storing: Vec<Pin<Box<dyn Future<Output = Option<Peer>> + Send>>> = Vec::new();
+    for node in nodes {
+        let (handle, node, values) = (handle.clone(), node.clone(), values.clone());
+        storing.push(Box::pin(async move { store_at(&handle, family, &node, key, values).await }));
+    }
+    let mut confirmed: Vec<Option<Option<Peer>>> = vec![None; storing.len()];
+    std::future::poll_fn(|cx| {
+        for (future, slot) in storing.iter_mut().zip(&mut confirmed).filter(|(_, slot)| slot.is_none()) {
+            if let Poll::Ready(peer) = future.as_mut().poll(cx) {
+                *slot = Some(peer);
+            }
+        }
+        if confirmed.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    Ok(Stored { nodes: confirmed.into_iter().flatten().flatten().collect(), here })
+}
+
+/// Stores on one node; once that is possible, if we asked it too much lately.
+async fn store_at(
+    handle: &Handle<DhtCommunity>,
+    family: Family,
+    node: &Contact,
+    target: Key,
+    values: Vec<Vec<u8>>,
+) -> Option<Peer> {
+    let mid = node.peer.mid();
+    let (asked, token) = loop {
+        let ready = handle.with(|dht, cx| {
+            let (now, free) = (cx.now(), dht.pace.free_at(&mid));
+            if free > now {
+                return Err(free.since(now));
+            }
+            dht.pace.note(mid, now);
+            Ok((now, dht.token_of(&node.id, now)))
+        });
+        match ready.ok()? {
+            Ok((asked, token)) => break (asked, token?),
+            Err(wait) => handle.sleep(wait).await,
+        }
+    };
+    let request = StoreRequest { identifier: 0, token, target, values };
+    let answer = handle.request_within(patience(), &node.peer, request).await;
+    handle.with(|dht, cx| dht.heard(cx.now(), family, &node.id, asked, answer.as_ref().err())).ok()?;
+    answer.ok().map(|_| node.peer.clone())
+}
