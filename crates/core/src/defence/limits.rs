@@ -3,6 +3,7 @@
 use std::{
     hash::Hash,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
 };
 
 use hashlink::LruCache;
@@ -31,6 +32,11 @@ pub(crate) struct Bucket {
 impl Bucket {
     pub(crate) fn full(rate: Rate, now: Time) -> Self {
         Self { level: i64::from(rate.burst) * TOKEN, at: now }
+    }
+
+    /// The time in which an empty one is full again.
+    fn fills_in(rate: Rate) -> Duration {
+        Duration::from_secs(u64::from(rate.burst)).checked_div(rate.per_second).unwrap_or(Duration::MAX)
     }
 
     /// Whether a whole token is left besides half of the burst.
@@ -83,11 +89,14 @@ pub(crate) struct Punctures {
     in_all: Option<Bucket>,
     targets: LruCache<IpAddr, Bucket>,
     introducers: LruCache<IpAddr, Bucket>,
+    /// When one was asked for.
+    last: Time,
 }
 
 impl Default for Punctures {
     fn default() -> Self {
-        Self { in_all: None, targets: LruCache::new(TARGETS), introducers: LruCache::new(TARGETS) }
+        let (targets, introducers) = (LruCache::new(TARGETS), LruCache::new(TARGETS));
+        Self { in_all: None, targets, introducers, last: Time::ZERO }
     }
 }
 
@@ -101,9 +110,15 @@ impl Punctures {
         target: SocketAddr,
         now: Time,
     ) -> bool {
-        let in_all = self.in_all.get_or_insert_with(|| Bucket::full(limits.in_all, now));
         let part = |tokens: u32| (tokens / SHARE_OF_INTRODUCER).max(1);
         let share = Rate::new(part(limits.in_all.burst), part(limits.in_all.per_second));
+        let all_full = [limits.in_all, limits.per_target, share].map(Bucket::fills_in).into_iter().max();
+        // What nobody drew from for so long need not be remembered.
+        if all_full.is_some_and(|time| now.since(self.last) >= time) {
+            *self = Self::default();
+        }
+        self.last = now;
+        let in_all = self.in_all.get_or_insert_with(|| Bucket::full(limits.in_all, now));
         let mut own = introducer.and_then(|source| Bucket::of(&mut self.introducers, &host(source.ip()), share, now));
         if own.as_mut().is_some_and(|own| !own.has_one(share, now)) {
             own = None;
@@ -176,8 +191,6 @@ fn masked(ip: IpAddr, v4_bits: u32, v6_bits: u32) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn at(millis: u64) -> Time {
@@ -255,6 +268,8 @@ mod tests {
         assert_eq!([sent(Some(1), 1_000), sent(None, 1_000)], [1, 0], "what comes is for introducers, too");
         assert_eq!(sent(None, 3_000), 27, "strangers have the rest");
         assert_eq!(punctures.len(), (1, 2));
+        assert!(punctures.admit(limits, None, "9.9.8.8:1".parse().unwrap(), at(1_003_000)));
+        assert_eq!(punctures.len(), (1, 0), "what is full again is forgotten");
     }
 
     #[test]
