@@ -74,7 +74,7 @@ pub struct StoreLimits {
 }
 
 impl Default for StoreLimits {
-    /// 65,536 values in all, which need some 30 MB, 128 under one key, 4,096 of one source.
+    /// 65,536 values in all, 128 under one key, 4,096 of one source.
     fn default() -> Self {
         Self { total: 65_536, per_key: 128, per_source: 4_096 }
     }
