@@ -27,7 +27,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     assert!(entries <= 1 + bytes.len() / 12, "{entries} packets in {} bytes", bytes.len());
     let again = read_again(&found);
-    let parts = |packet: &Recorded| (packet.from, packet.to, packet.bytes.iter().take(MAX_PAYLOAD).copied().collect::<Vec<_>>());
+    let parts = |packet: &Recorded| {
+        (packet.from, packet.to, packet.bytes.iter().take(MAX_PAYLOAD).copied().collect::<Vec<_>>())
+    };
     assert!(again.iter().map(parts).eq(found.iter().map(parts)));
 });
 

@@ -44,9 +44,9 @@ pub struct NodeConfig {
     pub requests: RequestLimits,
     /// The time in which every strategy takes one step.
     pub tick: Duration,
-    /// How long the last tasks of a community may take when it is unloaded ([`Context::at_unload`]).
+    /// How long the last tasks of a community may take when it is unloaded ([`Context::at_unload`](crate::Context::at_unload)).
     pub unload_limit: Duration,
-    /// Where work that takes long is done ([`Handle::blocking`]).
+    /// Where work that takes long is done ([`Handle::blocking`](crate::Handle::blocking)).
     pub blocking: Blocking,
     /// How much of it at once, at least one.
     pub most_blocking: usize,

@@ -475,7 +475,7 @@ impl Node {
         self.shared.with(|state| look(&state.network))
     }
 
-    /// How full the tables are that the node keeps for its defence ([`Hardening`]).
+    /// How full the tables are that the node keeps for its defence ([`Hardening`](crate::Hardening)).
     #[must_use]
     pub fn defence_tables(&self) -> DefenceTables {
         self.shared.with(|state| state.defence_tables()).unwrap_or_default()
