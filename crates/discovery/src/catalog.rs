@@ -11,6 +11,8 @@ use ipv8_wire::Address;
 use crate::{
     DEFAULT_TRACKERS, EdgeWalk, PeriodicSimilarity, RandomChurn, RandomWalk, SteeredWalk, TrackerBootstrapper,
     UdpBroadcastBootstrapper,
+    churn::{DROP_TIME, INACTIVE_TIME},
+    pace::TIMEOUTS,
 };
 
 /// The strategies that every community has; those of one community come on top
@@ -30,13 +32,21 @@ pub fn strategies() -> StrategyCatalog {
             "RandomWalk",
             "Walks to random addresses that peers introduced, and asks random peers for more.",
             RANDOM_WALK,
-            |settings| Ok(Box::new(random_walk(settings))),
+            |settings| {
+                let mut walk = RandomWalk::default();
+                walk.pace.configure(settings);
+                Ok(Box::new(walk))
+            },
         )
         .with(
             "SteeredWalk",
             "Walks as RandomWalk does, by rules that find peers sooner with fewer packets.",
             STEERED_WALK,
-            |settings| Ok(Box::new(steered_walk(settings))),
+            |settings| {
+                let mut walk = SteeredWalk::default();
+                walk.pace.configure(settings);
+                Ok(Box::new(walk))
+            },
         )
         .with(
             "EdgeWalk",
@@ -61,53 +71,11 @@ pub fn strategies() -> StrategyCatalog {
         )
 }
 
-/// How long may be waited for the answer of an address: below a tenth of a second, none comes in time from far away.
-const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3_600);
-
 /// How often all trackers, or likely ports of a LAN, may be asked: a node without peers does so as often as it may.
 const ROUNDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 /// The silences of a peer after which something is done, and the pause between two pings.
 const SILENCES: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(86_400);
-
-/// What [`RandomChurn`] does unless told otherwise: to check one of the two against the other.
-const INACTIVE_TIME: Duration = Duration::from_millis(27_500);
-const DROP_TIME: Duration = Duration::from_millis(57_500);
-
-fn random_walk(settings: &mut Settings) -> RandomWalk {
-    let mut walk = RandomWalk::default();
-    if let Some(timeout) = settings.take_duration_within("timeout", TIMEOUTS) {
-        walk = walk.timeout(timeout);
-    }
-    if let Some(window) = settings.take_usize("window_size") {
-        // The reference's 0 is no window at all.
-        walk = walk.window(if window == 0 { usize::MAX } else { window });
-    }
-    if let Some(chance) = settings.take_integer_within("reset_chance", 0..=255) {
-        walk = walk.reset_chance(u8::try_from(chance).unwrap_or(u8::MAX));
-    }
-    if let Some(pause) = settings.take_duration("target_interval") {
-        walk = walk.pause(pause);
-    }
-    walk
-}
-
-fn steered_walk(settings: &mut Settings) -> SteeredWalk {
-    let mut walk = SteeredWalk::default();
-    if let Some(timeout) = settings.take_duration_within("timeout", TIMEOUTS) {
-        walk = walk.timeout(timeout);
-    }
-    if let Some(window) = settings.take_usize("window_size") {
-        walk = walk.window(if window == 0 { usize::MAX } else { window });
-    }
-    if let Some(chance) = settings.take_integer_within("reset_chance", 0..=255) {
-        walk = walk.reset_chance(u8::try_from(chance).unwrap_or(u8::MAX));
-    }
-    if let Some(pause) = settings.take_duration("target_interval") {
-        walk = walk.pause(pause);
-    }
-    walk
-}
 
 fn edge_walk(settings: &mut Settings) -> EdgeWalk {
     let mut walk = EdgeWalk::default();

@@ -12,6 +12,10 @@ const MOST_SAMPLES: usize = 1_000;
 /// How long a peer has to answer before it is dropped, however long it was silent (the reference waits as long for pongs).
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// After how much silence a peer is pinged, and dropped, unless told otherwise (the reference's).
+pub(crate) const INACTIVE_TIME: Duration = Duration::from_millis(27_500);
+pub(crate) const DROP_TIME: Duration = Duration::from_millis(57_500);
+
 /// Round trips that are measured of every peer, silent or not.
 const PINGS: usize = 5;
 
@@ -59,8 +63,8 @@ impl Default for RandomChurn {
         Self {
             samples: 8,
             ping_interval: Duration::from_secs(10),
-            inactive: Duration::from_millis(27_500),
-            drop: Duration::from_millis(57_500),
+            inactive: INACTIVE_TIME,
+            drop: DROP_TIME,
             drop_never_heard: None,
             pinged: BTreeMap::new(),
         }

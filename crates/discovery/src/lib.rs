@@ -20,6 +20,7 @@ mod churn;
 mod edge;
 pub mod messages;
 mod overlay;
+mod pace;
 mod similarity;
 mod steered_walk;
 mod tracker;

@@ -10,8 +10,7 @@ use ipv8_core::{Context, PeerRecord, Strategy, Time};
 use ipv8_crypto::Mid;
 use rand::{RngExt, seq::IndexedRandom};
 
-/// The most steps that may be unanswered at once, whatever the window: what is remembered of them is bounded by it.
-const LARGEST_WINDOW: usize = 1_000;
+use crate::pace::Pace;
 
 /// Peers of which is remembered when they last introduced somebody. One that is forgotten counts as never asked.
 const MOST_ASKED: usize = 1_000;
@@ -47,31 +46,17 @@ const FAR_LAN: f64 = 0.1;
 /// - *The window counts what is unanswered* and nothing else.
 #[derive(Clone, Debug)]
 pub struct SteeredWalk {
-    timeout: Duration,
-    window: usize,
-    reset_chance: u8,
-    pause: Duration,
-    walks: Vec<(SocketAddr, Time)>,
+    pub(crate) pace: Pace,
     /// When peers were asked last, the last one at the end.
     asked: IndexMap<Mid, Time>,
     /// While there are no peers: when the bootstrappers are to ask again, and how long they wait after that.
     again: Option<(Time, Duration)>,
-    last_step: Option<Time>,
 }
 
 impl Default for SteeredWalk {
     /// The random walk's 3 seconds and 5 unanswered steps; a peer is asked instead of walking one time in ten.
     fn default() -> Self {
-        Self {
-            timeout: Duration::from_secs(3),
-            window: 5,
-            reset_chance: 25,
-            pause: Duration::ZERO,
-            walks: Vec::new(),
-            asked: IndexMap::new(),
-            again: None,
-            last_step: None,
-        }
+        Self { pace: Pace::new(25), asked: IndexMap::new(), again: None }
     }
 }
 
@@ -79,14 +64,14 @@ impl SteeredWalk {
     /// After how long an address that does not answer is given up.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
+        self.pace.timeout = timeout;
         self
     }
 
     /// How many walks may be unanswered at once, at most 1,000.
     #[must_use]
     pub fn window(mut self, window: usize) -> Self {
-        self.window = window.clamp(1, LARGEST_WINDOW);
+        self.pace.set_window(window);
         self
     }
 
@@ -94,21 +79,21 @@ impl SteeredWalk {
     /// among addresses that are all dead ends.
     #[must_use]
     pub fn reset_chance(mut self, chance: u8) -> Self {
-        self.reset_chance = chance;
+        self.pace.reset_chance = chance;
         self
     }
 
     /// The shortest time between steps, where the node's tick is too fast.
     #[must_use]
     pub fn pause(mut self, pause: Duration) -> Self {
-        self.pause = pause;
+        self.pace.pause = pause;
         self
     }
 
     /// Takes note of walks that were answered, and gives up those that were not in time.
     fn settle_walks(&mut self, cx: &mut Context<'_>) {
-        let (now, timeout) = (cx.now(), self.timeout);
-        let mut walks = std::mem::take(&mut self.walks);
+        let (now, timeout) = (cx.now(), self.pace.timeout);
+        let mut walks = std::mem::take(&mut self.pace.walks);
         walks.retain(|(address, at)| match cx.network().by_address(*address).map(PeerRecord::mid) {
             // The answer introduced somebody too.
             Some(mid) => {
@@ -121,7 +106,7 @@ impl SteeredWalk {
                 false
             }
         });
-        self.walks = walks;
+        self.pace.walks = walks;
     }
 
     fn note_asked(&mut self, mid: Mid, at: Time) {
@@ -138,7 +123,7 @@ impl SteeredWalk {
         match self.again {
             Some((at, pause)) if at <= now => {
                 // The longer the silence, the longer the pause; less so if somebody was introduced, but is silent.
-                let longer = if self.walks.is_empty() { pause * 2 } else { pause * 3 / 2 };
+                let longer = if self.pace.walks.is_empty() { pause * 2 } else { pause * 3 / 2 };
                 let pause = longer.min(LONGEST_PAUSE);
                 self.again = Some((now + pause, pause));
                 cx.keep_alive();
@@ -185,7 +170,7 @@ impl SteeredWalk {
         // Without a peer, there is nobody to ask instead.
         if cx.peer_count() > 0 {
             let likely = !near.is_empty() || cx.rng().random_bool(FAR_LAN);
-            if !likely || cx.rng().random::<u8>() < self.reset_chance {
+            if !likely || cx.rng().random::<u8>() < self.pace.reset_chance {
                 return None;
             }
         }
@@ -201,26 +186,20 @@ impl Strategy for SteeredWalk {
     fn step(&mut self, cx: &mut Context<'_>) {
         self.settle_walks(cx);
         let now = cx.now();
-        if !self.pause.is_zero() && self.last_step.is_some_and(|last| last + self.pause >= now) {
+        if !self.pace.begin_step(now) {
             return;
         }
-        if self.walks.len() >= self.window {
-            return;
-        }
-        self.last_step = Some(now);
         let alone = cx.peer_count() == 0;
         if !alone {
             self.again = None;
         }
-        let mut available = cx.walkable();
-        available.retain(|address| self.walks.iter().all(|(walked, _)| walked != address));
+        let available = self.pace.available(cx);
         if alone && available.is_empty() {
             return self.bootstrap(cx);
         }
         match self.choose(cx, &available) {
             Some(address) => {
-                cx.walk_to(address);
-                self.walks.push((address, now));
+                self.pace.walk_to(cx, address);
                 if let Some((at, pause)) = &mut self.again {
                     *at = now + *pause;
                 }

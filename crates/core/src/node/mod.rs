@@ -4,13 +4,12 @@ mod config;
 mod shared;
 
 use std::{
+    cell::RefCell,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Weak},
     task::Waker,
     time::Duration,
 };
-
-use std::cell::RefCell;
 
 use ipv8_crypto::{PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
