@@ -97,6 +97,18 @@ impl DhtCommunity {
         OverlayConfig::new(self).own_network()
     }
 
+    /// What was set.
+    #[must_use]
+    pub const fn config(&self) -> &DhtConfig {
+        &self.config
+    }
+
+    /// How many nodes told us a token lately, so that we can store there.
+    #[must_use]
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
+    }
+
     /// The nodes that are known of an address family; `None` before the first.
     #[must_use]
     pub const fn table(&self, family: Family) -> Option<&RoutingTable> {

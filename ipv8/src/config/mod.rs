@@ -97,7 +97,7 @@ pub struct Config {
     pub hardening: Hardening,
     /// The trackers of overlays that name no bootstrappers.
     pub trackers: Vec<Address>,
-    /// Where the REST interface is to listen; always `None` so far.
+    /// Where the REST interface is to listen; whoever uses the configuration sees to it.
     pub api: Option<SocketAddr>,
     /// How to log; whoever uses the configuration sees to it.
     pub log: Log,
@@ -105,6 +105,10 @@ pub struct Config {
     pub working_directory: Option<PathBuf>,
     /// Where peers are kept, and how often they are saved.
     pub peer_file: Option<(PathBuf, Duration)>,
+    /// Where the DHT is kept between two runs; whoever uses the configuration sees to it.
+    pub dht_file: Option<PathBuf>,
+    /// How often the DHT stores the values of its own again, unless an overlay says so itself.
+    pub republish: Option<Duration>,
     /// The node's key.
     pub key: KeySource,
     keys: Vec<(String, KeySource)>,

@@ -128,6 +128,14 @@ impl<C: Community> Erased for Launcher<C> {
         self.id
     }
 
+    fn only_if_named(&self) -> bool {
+        self.only_if_named
+    }
+
+    fn takes_dht_keys(&self) -> bool {
+        self.takes_dht_keys
+    }
+
     fn describe(&self) -> Vec<(&'static str, Value)> {
         let strategies = self.strategies.as_ref().map(|all| {
             let described = all.iter().map(|(part, target)| {
