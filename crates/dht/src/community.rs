@@ -165,6 +165,11 @@ impl DhtCommunity {
         table.add(node, now)
     }
 
+    /// Takes a node out of the table, one that turned out to be a tracker for example; it may come back if it is met again.
+    pub fn remove_node(&mut self, family: Family, id: &NodeId) -> Option<DhtNode> {
+        self.table_mut(family)?.remove(id)
+    }
+
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
     pub(crate) fn requesting(&mut self, cx: &Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());

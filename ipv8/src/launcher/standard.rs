@@ -46,7 +46,8 @@ impl Launchers {
 }
 
 fn dht(name: &str) -> Launcher<DhtCommunity> {
-    Launcher::new(|settings| Ok(DhtCommunity::new(dht_config(settings)?)))
+    let peers = name == DHT_DISCOVERY;
+    Launcher::new(move |settings| Ok(DhtCommunity::new(DhtConfig { peers, ..dht_config(settings)? })))
         .name(name)
         .own_network()
         .takes_dht_keys()

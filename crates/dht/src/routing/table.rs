@@ -126,6 +126,11 @@ impl RoutingTable {
         self.get_mut(&id)
     }
 
+    /// Removes the node with this id and returns it.
+    pub fn remove(&mut self, id: &NodeId) -> Option<DhtNode> {
+        self.bucket_mut(id)?.remove(id)
+    }
+
     /// Removes the bad nodes and returns them.
     pub fn remove_bad(&mut self, now: Time) -> Vec<DhtNode> {
         self.buckets.values_mut().flat_map(|bucket| bucket.remove_bad(now).collect::<Vec<_>>()).collect()
