@@ -12,17 +12,18 @@ from ipv8.community import CommunitySettings
 from ipv8.dht import DHTError
 from ipv8.dht.churn import PingChurn
 from ipv8.dht.community import DHTCommunity
+from ipv8.dht.discovery import DHTDiscoveryCommunity
 from ipv8.peer import Peer
 from ipv8.peerdiscovery.discovery import RandomWalk
 from ipv8.peerdiscovery.network import Network
 
 
-async def node(listen: tuple, key_file: str | None, curve: str) -> DHTCommunity:
+async def node(listen: tuple, key_file: str | None, curve: str, peers: bool) -> DHTCommunity:
     """One node on an endpoint of its own."""
     key = peerlib.private_key(key_file, curve)
     endpoint = await peerlib.open_endpoint(listen)
     settings = CommunitySettings(my_peer=Peer(key), endpoint=endpoint, network=Network(), max_peers=-1)
-    overlay = DHTCommunity(settings)
+    overlay = (DHTDiscoveryCommunity if peers else DHTCommunity)(settings)
     overlay.my_estimated_lan = overlay.my_estimated_wan = endpoint.get_address()
     churn = PingChurn(overlay)
     overlay.register_task("churn", churn.take_step, interval=0.5)
@@ -50,6 +51,13 @@ async def answer(nodes: list[DHTCommunity], request: dict) -> dict:
         elif request["do"] == "find":
             found = await overlay.find_values(key)
             result = {"values": [{"data": data.hex(), "key": signer and signer.hex()} for data, signer in found]}
+        elif request["do"] == "store-peer":
+            # Unasked it is done every 30 seconds.
+            await asyncio.gather(*(one.store_peer() for one in nodes))
+            result = {"nodes": [len(one.store_for_me[one.my_peer.mid]) for one in nodes]}
+        elif request["do"] == "connect":
+            found = await overlay.connect_peer(key)
+            result = {"peers": [{"mid": peer.mid.hex(), "address": peerlib.show(peer.address)} for peer in found]}
         else:
             result = {"error": f"no request {request['do']!r}"}
     except DHTError as error:
@@ -61,10 +69,11 @@ async def main() -> None:
     """Run the nodes until the input ends."""
     parser = peerlib.arguments(__doc__, "curve25519")
     parser.add_argument("--nodes", type=int, default=1)
+    parser.add_argument("--peers", action="store_true", help="find peers too, and be found")
     args = parser.parse_args()
-    nodes = [await node(args.listen, args.key, args.curve)]
+    nodes = [await node(args.listen, args.key, args.curve, args.peers)]
     for _ in range(args.nodes - 1):
-        nodes.append(await node(peerlib.UDPv4Address("127.0.0.1", 0), None, args.curve))
+        nodes.append(await node(peerlib.UDPv4Address("127.0.0.1", 0), None, args.curve, args.peers))
         nodes[-1].walk_to(nodes[0].endpoint.get_address())
     peerlib.emit("started", listen=peerlib.show(nodes[0].endpoint.get_address()), mid=nodes[0].my_peer.mid.hex(),
                  all=[{"listen": peerlib.show(one.endpoint.get_address()), "mid": one.my_peer.mid.hex(),

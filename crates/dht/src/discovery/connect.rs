@@ -19,6 +19,7 @@ use crate::{
     family::Family,
     lookup::{Lookup, Question, TraceEvent, TraceStep, is_plausible},
     messages::{ConnectPeerRequest, ConnectPeerResponse, PingRequest},
+    routing::NodeStatus,
 };
 
 /// Addresses that one search pings at most: liars among the nodes can have us send three pings to each of so many.
@@ -138,7 +139,11 @@ impl Connecting {
             }
             let tables = Family::ALL.into_iter().filter_map(|family| dht.table(family));
             let nodes = tables.flat_map(|table| table.nodes());
-            known.extend(nodes.filter(|node| node.peer().mid() == peer).map(|node| node.peer().clone()));
+            known.extend(
+                nodes
+                    .filter(|node| node.peer().mid() == peer && node.status(cx.now()) != NodeStatus::Bad)
+                    .map(|node| node.peer().clone()),
+            );
             Ok((dht.discovery.awaited.wait(cx, peer), known, cx.now()))
         })?;
         let (news, known, started) = match begun {

@@ -3,6 +3,7 @@
 use std::{net::IpAddr, time::Duration};
 
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestError, RequestOptions, Retry, Time};
+use rand::RngExt;
 
 use super::crowd::Crowd;
 use crate::{
@@ -30,6 +31,9 @@ const ENOUGH: usize = TARGET_NODES / 2;
 
 /// How long is waited before that (the reference's time).
 const AGAIN: Duration = Duration::from_secs(30);
+
+/// The first time, at most so long after the start: nodes that were started together are not stored together.
+const FIRST: Duration = Duration::from_secs(10);
 
 /// Nodes come that are closer to us, and others will look there: we are stored again, after times that double, up to this.
 /// (The reference never does that, and is not found any more in a network that grew.)
@@ -99,7 +103,8 @@ impl DhtCommunity {
             keepers.nodes.retain(|node| node.status(now) != NodeStatus::Bad);
             self.ping_keepers(cx, family);
         }
-        let round_at = *self.discovery.next_round.get_or_insert(now);
+        let first = now + FIRST.mul_f64(cx.rng().random());
+        let round_at = *self.discovery.next_round.get_or_insert(first);
         if now >= round_at && !self.discovery.busy && self.knows_anybody() {
             self.begin_round(cx);
         }
