@@ -9,6 +9,7 @@
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
+//! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
 //! | `pace` | not asking anybody too much |
 
 use ipv8_wire::{CommunityId, community_id};
@@ -20,6 +21,7 @@ pub mod config;
 pub mod crawl;
 pub mod family;
 pub mod id;
+pub mod keep;
 pub mod lookup;
 pub mod messages;
 pub mod routing;
@@ -33,7 +35,7 @@ mod publish;
 mod storing;
 
 pub use self::{
-    api::{Dht, FindError, StoreError, Values},
+    api::{Dht, FindError, KeepError, StoreError, Values},
     churn::PingChurn,
     community::DhtCommunity,
     config::DhtConfig,
