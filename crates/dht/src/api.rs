@@ -11,6 +11,7 @@ use crate::{
     discovery::{ConnectError, connect::Connecting},
     family::Family,
     id::Key,
+    keep::DiskError,
     lookup::{Lookup, Question, TraceStep},
     maintenance::{jittered, store_near},
     store::Source,
@@ -40,9 +41,30 @@ pub enum StoreError {
         /// How many nodes were asked.
         asked: usize,
     },
+    /// Nodes keep it, but that it is to be stored again was not written to our own disk.
+    #[error(
+        "{nodes} nodes keep the value, but it may not be stored again after a restart: {error}. Free or mend the disk, then store it again"
+    )]
+    NotWritten {
+        /// How many nodes keep it.
+        nodes: usize,
+        /// What the disk says.
+        error: DiskError,
+    },
     /// The value could not be signed.
     #[error("the value could not be signed: {0}")]
     Sign(#[from] SignError),
+    /// The community could not be reached.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+}
+
+/// Why it is not known that something is on our own disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeepError {
+    /// It was not written. It is done for this run of the node, and tried again.
+    #[error("not written to disk, and lost if the node ends now: {0}. Free or mend the disk")]
+    NotWritten(#[from] DiskError),
     /// The community could not be reached.
     #[error(transparent)]
     Handle(#[from] HandleError),
@@ -106,7 +128,7 @@ impl Dht {
     /// value takes the place of the signer's older one under the same key.
     ///
     /// # Errors
-    /// If it is too long, no node is known, or none confirmed that it keeps it.
+    /// If it is too long, no node is known, none confirmed that it keeps it, or our own disk fails.
     pub async fn store(&self, key: Key, data: &[u8], sign: Sign) -> Result<Stored, StoreError> {
         let value = self.handle.with(|_, cx| {
             let most = value::max_data_len(sign, cx.my_key());
@@ -123,28 +145,45 @@ impl Dht {
         })??;
         let result = store_near(&self.handle, key, value.clone()).await;
         // What could not be stored now may be later.
-        self.handle.with(|dht, cx| {
+        let written = self.handle.with(|dht, cx| {
             if let Some(every) = dht.config.republish {
                 let due = cx.now() + jittered(every, cx);
                 if !dht.publications.add(key, value, due) {
                     tracing::warn!("a value will not be stored again: there are too many");
                 }
             }
+            dht.when_written(cx)
         })?;
+        let written = written.await;
         match result? {
             None => Err(StoreError::NoNodes),
             Some((stored, asked)) if stored.nodes.is_empty() => Err(StoreError::NotConfirmed { asked }),
-            Some((stored, _)) => Ok(stored),
+            Some((stored, _)) => match written {
+                Ok(()) => Ok(stored),
+                Err(error) => Err(StoreError::NotWritten { nodes: stored.nodes.len(), error }),
+            },
         }
     }
 
-    /// Stops storing again what we stored under a key; returns how many values that were. Nodes keep them until they are too
-    /// old.
+    /// Stops storing again what we stored under a key; returns how many values that were, once our own disk, if there is one,
+    /// knows. Nodes keep them until they are too old.
     ///
     /// # Errors
-    /// If the community cannot be reached.
-    pub fn forget(&self, key: &Key) -> Result<usize, HandleError> {
-        self.handle.with(|dht, _| dht.publications.forget(key))
+    /// If the community cannot be reached, or the disk fails: then they may be stored again after a restart.
+    pub async fn forget(&self, key: &Key) -> Result<usize, KeepError> {
+        let (count, written) = self.handle.with(|dht, cx| (dht.publications.forget(key), dht.when_written(cx)))?;
+        written.await?;
+        Ok(count)
+    }
+
+    /// Waits until all that was stored here, and all that this node is to store again, is on its own disk, if there is one
+    /// ([`DhtCommunity::kept`]).
+    ///
+    /// # Errors
+    /// If the community cannot be reached, or the disk fails.
+    pub async fn flush(&self) -> Result<(), KeepError> {
+        let written = self.handle.with(|dht, cx| dht.when_written(cx))?;
+        Ok(written.await?)
     }
 
     /// The values of ours that are stored again and again: key, and whole value.

@@ -1,6 +1,6 @@
 //! The overlay: what a node answers, and whom it knows.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
@@ -17,6 +17,7 @@ use crate::{
     discovery::Discovery,
     family::{Families, Family},
     id::{Key, NodeId},
+    keep::{Candidates, Disk, Journal, Saved, SavedPublication},
     messages::{
         ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
         StoreRequest, StoreResponse,
@@ -48,7 +49,7 @@ pub(crate) const TOKEN_AGE: Duration = Duration::from_secs(600);
 const MOST_TOKENS: usize = 4_096;
 
 /// How long the answer to a ping is waited for.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The distributed hash table (the reference's `DHTCommunity` and, unless [`DhtConfig::peers`] says otherwise, its
 /// `DHTDiscoveryCommunity`; `protocol.md` section 6).
@@ -57,7 +58,7 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
     tables: Families<Option<RoutingTable>>,
-    stores: Families<Box<dyn Store>>,
+    pub(crate) stores: Families<Box<dyn Store>>,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
@@ -66,6 +67,12 @@ pub struct DhtCommunity {
     pub(crate) discovery: Discovery,
     /// Where our own neighbourhood was searched.
     pub(crate) joined: Families<bool>,
+    /// What is to be written to a disk, if there is one.
+    pub(crate) journal: Option<Journal>,
+    /// Nodes of an earlier run.
+    pub(crate) candidates: Candidates,
+    /// Publications of an earlier run, until we start.
+    pub(crate) saved: BTreeMap<u64, SavedPublication>,
 }
 
 impl Default for DhtCommunity {
@@ -95,6 +102,26 @@ impl DhtCommunity {
             publications: Publications::default(),
             discovery: Discovery::default(),
             joined: Families::default(),
+            journal: None,
+            candidates: Candidates::default(),
+            saved: BTreeMap::new(),
+        }
+    }
+
+    /// A node that goes on where another ended, whose state a disk has, and keeps its own there; see [`keep`](crate::keep).
+    /// Values are kept in memory too, within [`DhtConfig::store`]; what is too old by now, a time since 1970, is left out.
+    ///
+    /// Nodes are pinged before they are believed to be there. Values of ours are stored again when they are due; what was due
+    /// while no node ran, not all at once.
+    #[must_use]
+    pub fn kept(config: DhtConfig, disk: Box<dyn Disk>, saved: Saved, now: Duration) -> Self {
+        let restore = |values| Box::new(MemoryStore::restore(config.store, values, now));
+        let (v4, v6) = (restore(saved.v4), restore(saved.v6));
+        Self {
+            journal: Some(Journal::new(disk)),
+            candidates: Candidates::new(saved.nodes),
+            saved: saved.publications,
+            ..Self::with_stores(config, v4, v6)
         }
     }
 
@@ -308,10 +335,11 @@ impl DhtCommunity {
             let kept = self.keep(cx, family, (request.target, value), Source::of(node.address().ip()), max_age);
             if kept == Err(ValueError::Malformed) {
                 // The reference stops here too, and says nothing.
+                self.write_soon(cx);
                 return;
             }
         }
-        cx.send_to(node.address(), StoreResponse { identifier: request.identifier });
+        self.acknowledge(cx, node.address(), request.identifier);
     }
 
     /// How long a value is kept here: the shorter, the more nodes are closer to its key.

@@ -11,6 +11,7 @@
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
 //! | [`discovery`] | finding peers by their key hash |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
+//! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
 //! | `pace` | not asking anybody too much |
 
 use ipv8_wire::{CommunityId, community_id};
@@ -23,6 +24,7 @@ pub mod crawl;
 pub mod discovery;
 pub mod family;
 pub mod id;
+pub mod keep;
 pub mod lookup;
 pub mod messages;
 pub mod routing;
@@ -36,7 +38,7 @@ mod publish;
 mod storing;
 
 pub use self::{
-    api::{Dht, FindError, StoreError, Values},
+    api::{Dht, FindError, KeepError, StoreError, Values},
     churn::PingChurn,
     community::DhtCommunity,
     config::DhtConfig,

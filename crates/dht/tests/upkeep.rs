@@ -101,7 +101,8 @@ fn what_is_forgotten_is_not_stored_again() {
     run(&mut world, nodes[0], |dht| async move { dht.store(key, b"once", Sign::No).await.unwrap() });
     let own = dht(&world, nodes[0]);
     assert_eq!(own.publications().unwrap().len(), 1);
-    assert_eq!(own.forget(&key).unwrap(), 1);
+    let forgotten = run(&mut world, nodes[0], |dht| async move { dht.forget(&key).await.unwrap() });
+    assert_eq!(forgotten, 1);
     world.run_for(secs(3_800));
     let found = run(&mut world, nodes[5], |dht| async move { dht.find_values(key).await.unwrap() });
     assert_eq!(found, []);

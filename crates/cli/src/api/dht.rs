@@ -27,7 +27,7 @@ use axum::response::Response;
 use axum::routing::get;
 use ipv8_core::HandleError;
 use ipv8_crypto::Mid;
-use ipv8_dht::{ConnectError, Dht, Family, FindError, Key, Sign, StoreError, TraceEvent, TraceStep, Value};
+use ipv8_dht::{ConnectError, Dht, Family, FindError, KeepError, Key, Sign, StoreError, TraceEvent, TraceStep, Value};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -254,12 +254,15 @@ async fn store(State(api): Shared, Path(key): Path<String>, body: Bytes) -> Resp
 }
 
 async fn forget(State(api): Shared, Path(key): Path<String>) -> Response {
-    let forgotten = || {
+    let forgotten = async {
         let (dht, key) = (api.dht()?, twenty("key", &key)?);
-        let forgotten = dht.forget(&key).map_err(gone)?;
+        let forgotten = dht.forget(&key).await.map_err(|error| match error {
+            KeepError::Handle(error) => gone(error),
+            error => dht_error(&error),
+        })?;
         Ok(answer(StatusCode::OK, &json!({"success": true, "forgotten": forgotten})))
     };
-    either(forgotten())
+    either(forgotten.await)
 }
 
 async fn connect(State(api): Shared, Path(mid): Path<String>, RawQuery(query): RawQuery) -> Response {
