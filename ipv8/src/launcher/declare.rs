@@ -1,6 +1,6 @@
 //! What a launcher says.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use indexmap::IndexMap;
 use ipv8_core::{
@@ -9,6 +9,8 @@ use ipv8_core::{
 };
 use ipv8_crypto::{Curve, PrivateKey};
 use ipv8_wire::CommunityId;
+
+use crate::builder::StartError;
 
 use super::prepare::{KeyChoice, Named, Overrides, Prepared};
 
@@ -22,6 +24,9 @@ pub(super) type Loaded<C> = Arc<dyn Fn(&Handle<C>) + Send + Sync>;
 pub(super) type Hook<C> = Arc<dyn Fn(&mut C, &mut Context<'_>) + Send + Sync>;
 /// The same, with what the configuration says; gives the reason if it cannot.
 pub(super) type Method<C> = Arc<dyn Fn(&mut C, &mut Context<'_>, &[Value]) -> Result<(), String> + Send + Sync>;
+
+/// Has a community that was made keep what it has in a file, with what is there.
+pub(super) type Keep<C> = fn(C, &Path) -> Result<C, StartError>;
 
 /// A part that is made anew each time, or named and made by a catalogue.
 pub(super) enum Part<T: ?Sized> {
@@ -51,7 +56,8 @@ pub struct Launcher<C> {
     pub(super) max_peers: Option<MaxPeers>,
     pub(super) own_network: bool,
     pub(super) only_if_named: bool,
-    pub(super) takes_dht_keys: bool,
+    /// Set for overlays of the DHT, which take what a configuration says of it.
+    pub(super) keep: Option<Keep<C>>,
     pub(super) strategies: Option<Vec<(Part<dyn Strategy>, Target)>>,
     pub(super) bootstrappers: Option<Vec<Part<dyn Bootstrapper>>>,
     pub(super) settings: IndexMap<String, Value>,
@@ -74,7 +80,7 @@ impl<C: Community> Launcher<C> {
             max_peers: None,
             own_network: false,
             only_if_named: false,
-            takes_dht_keys: false,
+            keep: None,
             strategies: None,
             bootstrappers: None,
             settings: IndexMap::new(),
@@ -147,9 +153,9 @@ impl<C: Community> Launcher<C> {
         self
     }
 
-    /// Has what a configuration says of the DHT among its settings.
-    pub(super) fn takes_dht_keys(mut self) -> Self {
-        self.takes_dht_keys = true;
+    /// Has what a configuration says of the DHT among its settings, and its file.
+    pub(super) fn of_the_dht(mut self, keep: Keep<C>) -> Self {
+        self.keep = Some(keep);
         self
     }
 
@@ -271,7 +277,7 @@ impl<C> Clone for Launcher<C> {
             max_peers: self.max_peers,
             own_network: self.own_network,
             only_if_named: self.only_if_named,
-            takes_dht_keys: self.takes_dht_keys,
+            keep: self.keep,
             strategies: self.strategies.clone(),
             bootstrappers: self.bootstrappers.clone(),
             settings: self.settings.clone(),

@@ -1,6 +1,6 @@
 //! The launchers of this library.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use ipv8_core::{
     Target,
@@ -8,6 +8,8 @@ use ipv8_core::{
 };
 use ipv8_dht::{DhtCommunity, DhtConfig, store::StoreLimits};
 use ipv8_discovery::DiscoveryCommunity;
+
+use crate::builder::StartError;
 
 use super::{
     declare::{Launcher, Launchers},
@@ -50,9 +52,30 @@ fn dht(name: &str) -> Launcher<DhtCommunity> {
     Launcher::new(move |settings| Ok(DhtCommunity::new(DhtConfig { peers, ..dht_config(settings)? })))
         .name(name)
         .own_network()
-        .takes_dht_keys()
+        .of_the_dht(keep)
         .named_strategy("RandomWalk", Target::Peers(DEFAULT_TARGET), [])
         .named_strategy("PingChurn", Target::Always, [])
+}
+
+/// The same node, with what is in a file.
+#[cfg(feature = "dht-file")]
+fn keep(community: DhtCommunity, file: &Path) -> Result<DhtCommunity, StartError> {
+    let (community, opened) = ipv8_dht_sqlite::open(file, community.config().clone())?;
+    let ipv8_dht_sqlite::Opened { values, publications, nodes, set_aside, .. } = opened;
+    if let Some(aside) = set_aside {
+        tracing::warn!(
+            path = %file.display(), aside = %aside.display(),
+            "the file of the DHT is damaged; it was set aside, and the node goes on without it"
+        );
+    } else {
+        tracing::info!(path = %file.display(), values, publications, nodes, "the DHT of an earlier run was loaded");
+    }
+    Ok(community)
+}
+
+#[cfg(not(feature = "dht-file"))]
+fn keep(_: DhtCommunity, file: &Path) -> Result<DhtCommunity, StartError> {
+    Err(StartError::NoDhtFile(file.to_path_buf()))
 }
 
 fn dht_config(settings: &mut Settings) -> Result<DhtConfig, SettingsError> {
