@@ -15,7 +15,7 @@ use clap::Parser;
 use common::Common;
 use ipv8::{
     Curve, MaxPeers, Mid, RandomWalk, Service, Target,
-    dht::{ConnectError, Dht, DhtCommunity, Family, Key, PingChurn, Sign, routing::RoutingTable},
+    dht::{ConnectError, Dht, DhtCommunity, Family, PingChurn, Sign, key_of, routing::RoutingTable},
 };
 use serde_json::{Value as Json, json};
 
@@ -107,8 +107,8 @@ async fn show(nodes: &[One], json: bool) -> anyhow::Result<()> {
     meet(nodes, json).await?;
     let [owner, .., seeker] = nodes else { bail!("there are too few nodes") };
 
-    // Usually the SHA-1 of something; here, what nobody else will use.
-    let key: Key = owner.mid().0;
+    // A name that nobody else will use.
+    let key = key_of(format!("the value of {}", owner.mid()));
     let stored = owner.dht.store(key, b"my value", Sign::Yes).await?;
     let on = stored.nodes.len();
     let more = json!({"key": hex(&key), "stored_on": on});

@@ -44,7 +44,7 @@ pub use self::{
     config::DhtConfig,
     discovery::ConnectError,
     family::Family,
-    id::{Key, NodeId},
+    id::{Key, NodeId, key_of},
     lookup::{TraceEvent, TraceStep},
     publish::MOST_PUBLICATIONS,
     storing::Stored,

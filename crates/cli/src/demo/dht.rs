@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use ipv8_core::{HandleError, MaxPeers, OverlayConfig, Target};
 use ipv8_crypto::Mid;
-use ipv8_dht::{ConnectError, Dht, DhtCommunity, FindError, Key, PingChurn, Sign, StoreError};
+use ipv8_dht::{ConnectError, Dht, DhtCommunity, FindError, PingChurn, Sign, StoreError, key_of};
 use ipv8_discovery::{RandomWalk, TrackerBootstrapper};
 use ipv8_wire::Address;
-use sha1::{Digest as _, Sha1};
 use tokio::sync::mpsc::Sender;
 
 use super::events::DhtEvent;
@@ -44,7 +43,7 @@ pub(super) async fn play(first: Actor, mid: Mid, last: Actor, events: Sender<Dht
 }
 
 async fn try_to(first: Actor, mid: Mid, last: Actor, events: Sender<DhtEvent>) -> Result<(), HandleError> {
-    let key: Key = Sha1::digest(NAME).into();
+    let key = key_of(NAME);
     let stored_on = loop {
         match first.dht.store(key, GREETING, Sign::Yes).await {
             Ok(stored) => break stored.nodes.len(),

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use clap::Subcommand;
 use ipv8_crypto::Mid;
-use ipv8_dht::Key;
+use ipv8_dht::{Key, key_of};
 use ipv8_wire::Address;
-use sha1::{Digest as _, Sha1};
 
 /// How long a command may take unless it is told otherwise.
 const PATIENCE: &str = "30";
@@ -107,7 +106,7 @@ fn twenty(text: &str) -> Option<[u8; 20]> {
 
 /// The key that is meant.
 pub(crate) fn key(text: &str) -> Key {
-    twenty(text).unwrap_or_else(|| Sha1::digest(text).into())
+    twenty(text).unwrap_or_else(|| key_of(text))
 }
 
 #[cfg(test)]
@@ -118,7 +117,7 @@ mod tests {
     fn forty_hex_digits_are_a_key_and_all_else_is_hashed() {
         assert_eq!(key(&"aB".repeat(20)), [0xab; 20]);
         assert_eq!(hex::encode(key("abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
-        assert_eq!(key(&"g".repeat(40)), <[u8; 20]>::from(Sha1::digest("g".repeat(40))));
-        assert_eq!(key(&"ab".repeat(19)), <[u8; 20]>::from(Sha1::digest("ab".repeat(19))));
+        assert_eq!(key(&"g".repeat(40)), key_of("g".repeat(40)));
+        assert_eq!(key(&"ab".repeat(19)), key_of("ab".repeat(19)));
     }
 }
