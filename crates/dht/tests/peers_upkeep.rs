@@ -80,8 +80,8 @@ fn closer_nodes_that_come_later_remember_us_too() {
     let mut world = world(64, Link::default());
     let mut nodes = grown(&mut world, 10, &DhtConfig::default());
     world.run_for(secs(30));
-    nodes.extend((0..60).map(|_| world.add_node(common::options(&DhtConfig::default()))));
-    world.run_for(secs(700));
+    nodes.extend((0..40).map(|_| world.add_node(common::options(&DhtConfig::default()))));
+    world.run_for(secs(260));
     for peer in &nodes[..10] {
         let own = mid(&world, *peer);
         let near: Vec<Mid> = closest(&world, &nodes, &own.0).into_iter().filter(|mid| *mid != own).take(8).collect();
