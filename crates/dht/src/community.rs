@@ -290,7 +290,7 @@ impl DhtCommunity {
     }
 
     fn on_ping_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: PingRequest) {
-        self.discovery.stored.pinged(from.mid(), source(cx, from), cx.now());
+        self.pinged_by(cx, from);
         if let Some(node) = self.requesting(cx, from) {
             cx.send_to(node.address(), PingResponse { identifier: request.identifier });
         }

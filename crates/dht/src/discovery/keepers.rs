@@ -14,7 +14,7 @@ use crate::{
     lookup::{Lookup, Question},
     maintenance::jittered,
     messages::{PingRequest, PingResponse, StorePeerRequest},
-    routing::{DhtNode, NodeStatus},
+    routing::{DhtNode, NodeStatus, RoutingTable},
 };
 
 /// How often it is looked whether there is anything to do.
@@ -32,7 +32,8 @@ const ENOUGH: usize = TARGET_NODES / 2;
 /// How long is waited before that (the reference's time).
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// The first time, at most so long after the start: nodes that were started together are not stored together.
+/// The first time, and when too many of those that remember us went, at most so long is waited: nodes that were started together
+/// are not stored together.
 const FIRST: Duration = Duration::from_secs(10);
 
 /// Nodes come that are closer to us, and others will look there: we are stored again, after times that double, up to this.
@@ -98,16 +99,26 @@ impl DhtCommunity {
             if keepers.own.is_some_and(|then| then != own) {
                 // They know an address at which we are no more.
                 keepers.nodes.clear();
-                self.discovery.rounds = 0;
             }
             keepers.nodes.retain(|node| node.status(now) != NodeStatus::Bad);
             self.ping_keepers(cx, family);
         }
-        let first = now + FIRST.mul_f64(cx.rng().random());
-        let round_at = *self.discovery.next_round.get_or_insert(first);
+        let soon = now + FIRST.mul_f64(cx.rng().random());
+        let round_at = *self.discovery.next_round.get_or_insert(soon);
+        if self.discovery.rounds > 0 && !self.is_remembered_enough() {
+            self.discovery.rounds = 0;
+            self.discovery.next_round = Some(round_at.min(soon));
+        }
         if now >= round_at && !self.discovery.busy && self.knows_anybody() {
             self.begin_round(cx);
         }
+    }
+
+    fn is_remembered_enough(&self) -> bool {
+        Family::ALL.into_iter().all(|family| {
+            let known = self.table(family).map_or(0, RoutingTable::len);
+            self.discovery.keepers.get(family).nodes.len() >= ENOUGH.min(known)
+        })
     }
 
     fn knows_anybody(&self) -> bool {
@@ -160,10 +171,7 @@ impl DhtCommunity {
     }
 
     fn end_round(&mut self, cx: &mut Context<'_>) {
-        let enough = Family::ALL.into_iter().all(|family| {
-            let known = self.table(family).map_or(0, |table| table.len());
-            self.discovery.keepers.get(family).nodes.len() >= ENOUGH.min(known)
-        });
+        let enough = self.is_remembered_enough();
         let discovery = &mut self.discovery;
         discovery.busy = false;
         discovery.rounds = if enough { discovery.rounds.saturating_add(1) } else { 0 };

@@ -1,15 +1,17 @@
 //! The peers that we remember for others, and what we answer about them.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
-use ipv8_core::{Context, DropReason, Peer, Time};
+use ipv8_core::{Context, DropReason, Peer, RequestError, RequestOptions, Time};
 use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, source},
     family::Family,
-    messages::{ConnectPeerRequest, ConnectPeerResponse, Node, StorePeerRequest, StorePeerResponse},
+    messages::{
+        ConnectPeerRequest, ConnectPeerResponse, Node, PingRequest, PingResponse, StorePeerRequest, StorePeerResponse,
+    },
     store::Source,
 };
 
@@ -23,12 +25,20 @@ pub const MOST_STORED: usize = 4_096;
 /// Of these, as many of one address. One more takes the place of the one there that was silent for longest.
 pub const MOST_PER_SOURCE: usize = 256;
 
+/// How often a peer is asked at most whether it moved.
+const CHALLENGE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long its answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A peer that we remember.
 #[derive(Clone, Debug)]
 struct Stored {
     peer: Peer,
     /// When it last asked to be remembered, or pinged us.
     queried: Time,
+    /// When it was last asked whether it moved.
+    challenged: Option<Time>,
 }
 
 impl Stored {
@@ -54,7 +64,7 @@ impl StoredPeers {
     pub(crate) fn put(&mut self, peer: Peer, now: Time) {
         let name = (peer.mid(), Family::of(peer.address()));
         self.remove(&name);
-        let stored = Stored { peer, queried: now };
+        let stored = Stored { peer, queried: now, challenged: None };
         let source = stored.source();
         if self.sources.get(&source).is_some_and(|count| *count >= MOST_PER_SOURCE) {
             self.remove_oldest_of(source);
@@ -85,12 +95,26 @@ impl StoredPeers {
         }
     }
 
-    /// A peer pinged us from an address: it is still there. (The reference asks for the key only, and so remembers peers for
-    /// as long as they live at addresses that they left.)
-    pub(crate) fn pinged(&mut self, mid: Mid, from: SocketAddr, now: Time) {
-        let stored = self.peers.get_mut(&(mid, Family::of(from)));
-        if let Some(stored) = stored.filter(|stored| stored.peer.address() == from) {
+    /// A peer pinged us from an address. Whether it may have moved there, which anybody could make us believe by repeating its
+    /// ping: it should be asked. (The reference goes by the key only: it remembers a peer for as long as it lives at an
+    /// address that it left.)
+    fn pinged(&mut self, peer: &Peer, now: Time) -> bool {
+        let Some(stored) = self.peers.get_mut(&(peer.mid(), Family::of(peer.address()))) else { return false };
+        if stored.peer.address() == peer.address() {
             stored.queried = now;
+            return false;
+        }
+        let due = stored.challenged.is_none_or(|last| now.since(last) >= CHALLENGE_INTERVAL);
+        if due {
+            stored.challenged = Some(now);
+        }
+        due
+    }
+
+    /// A peer is at an address.
+    fn moved(&mut self, peer: Peer, now: Time) {
+        if self.peers.contains_key(&(peer.mid(), Family::of(peer.address()))) {
+            self.put(peer, now);
         }
     }
 
@@ -118,6 +142,24 @@ impl DhtCommunity {
     /// The peers that are remembered for others, each with where it is; at most [`MOST_STORED`].
     pub fn stored_peers(&self) -> impl Iterator<Item = &Peer> {
         self.discovery.stored.iter()
+    }
+
+    /// Somebody pinged us: if it is remembered here, it still is.
+    pub(crate) fn pinged_by(&mut self, cx: &mut Context<'_>, from: &Peer) {
+        let peer = Peer::new(from.key().clone(), source(cx, from));
+        if !self.discovery.stored.pinged(&peer, cx.now()) {
+            return;
+        }
+        let moved = peer.clone();
+        let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
+            if answer.is_ok() {
+                dht.discovery.stored.moved(moved, cx.now());
+            }
+        };
+        let options = RequestOptions::within(PATIENCE).at(peer.address());
+        if let Err(error) = cx.request_within(options, &peer, PingRequest { identifier: 0 }, then) {
+            tracing::debug!(%peer, %error, "not asked whether it moved");
+        }
     }
 
     pub(crate) fn on_store_peer_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: StorePeerRequest) {
