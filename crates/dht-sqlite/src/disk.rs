@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, config::DbConfig};
 
 use crate::{
     Options,
-    aside::{orphans, set_aside},
+    aside::{is_orphan, set_aside},
     error::{OpenError, Trouble},
     files::{self, Lock},
     rows::{self, Table},
@@ -50,7 +50,7 @@ impl SqliteDisk {
             Ok(aside)
         };
         let mut set_aside = None;
-        if orphans(&path) {
+        if is_orphan(&path) {
             set_aside = Some(aside("there is a log, but not its file")?);
         }
         files::private(&path).map_err(failed)?;
