@@ -16,7 +16,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -25,14 +25,15 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::get;
-use ipv8_core::HandleError;
 use ipv8_crypto::Mid;
-use ipv8_dht::{ConnectError, Dht, Family, FindError, KeepError, Key, Sign, StoreError, TraceEvent, TraceStep, Value};
-use serde::Deserialize;
-use serde_json::json;
+use ipv8_dht::{Dht, Family, FindError, Key, Sign, TraceEvent, TraceStep, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
+use tokio::time::Instant;
 
-use super::shapes::{self, FoundPeer, FoundValue, KeptValue, answer, exception, failure};
+use super::shapes::{self, FoundPeer, FoundValue, KeptValue, Refusal, answer};
 use super::{by_address_only, nowhere};
 use crate::dht::trace::Step;
 
@@ -76,76 +77,54 @@ pub(crate) fn routes(dht: Option<Dht>) -> Router {
 }
 
 impl Api {
-    fn dht(&self) -> Result<&Dht, Response> {
-        self.dht.as_ref().ok_or_else(|| failure(StatusCode::NOT_FOUND, "DHT community not found"))
+    fn dht(&self) -> Result<&Dht, Refusal> {
+        self.dht.as_ref().ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "DHT community not found"))
     }
 
     /// Does something that asks other nodes, when there are not too many who do, but does not wait for ever.
-    async fn search<T>(&self, work: impl Future<Output = Result<T, Response>>) -> Result<T, Response> {
+    async fn search<T>(&self, work: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
         let work = async {
             // Nobody closes it.
             let _permit = self.searches.acquire().await.ok();
             work.await
         };
-        let too_long = |_| {
-            failure(StatusCode::GATEWAY_TIMEOUT, "it took more than 30 seconds: too much is going on, try again later")
-        };
-        tokio::time::timeout(WITHIN, work).await.map_err(too_long)?
+        let what = "it took more than 30 seconds: too much is going on, try again later";
+        tokio::time::timeout(WITHIN, work).await.map_err(|_| Refusal::new(StatusCode::GATEWAY_TIMEOUT, what))?
     }
 }
 
-/// Either way it is an answer.
-fn either(result: Result<Response, Response>) -> Response {
-    result.unwrap_or_else(|refusal| refusal)
-}
+/// What a handler answers.
+type Answer = Result<Response, Refusal>;
 
-fn gone(error: HandleError) -> Response {
-    failure(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
-}
-
-/// The reference's exception for anything that went wrong with the DHT.
-fn dht_error(error: &impl ToString) -> Response {
-    exception("DHTError", &error.to_string())
-}
-
-fn not_found(error: &FindError) -> Response {
-    match error {
-        FindError::Handle(error) => gone(*error),
-        FindError::NoNodes => dht_error(error),
-    }
+fn done(body: &impl Serialize) -> Answer {
+    Ok(answer(StatusCode::OK, body))
 }
 
 /// Twenty bytes of a path.
-fn twenty(what: &str, text: &str) -> Result<Key, Response> {
+fn twenty(what: &str, text: &str) -> Result<Key, Refusal> {
     let bytes = hex::decode(text).ok().and_then(|bytes| Key::try_from(bytes).ok());
-    bytes.ok_or_else(|| failure(StatusCode::BAD_REQUEST, &format!("the {what} must be 40 hex digits")))
+    bytes.ok_or_else(|| Refusal::new(StatusCode::BAD_REQUEST, format!("the {what} must be 40 hex digits")))
 }
 
-async fn statistics(State(api): Shared) -> Response {
-    either(api.dht().and_then(|dht| {
-        let statistics = dht.handle().with(|dht, cx| {
-            let mut statistics = json!({
-                "peer_id": cx.my_mid().to_string(),
-                "num_tokens": dht.token_count(),
-                "endpoints": shapes::endpoints(dht),
-            });
-            if let (true, Some(statistics)) = (dht.config().peers, statistics.as_object_mut()) {
-                let [stored, for_us] = shapes::peer_counts(dht, &cx.my_mid());
-                statistics.insert("num_peers_in_store".to_owned(), json!(stored));
-                statistics.insert("num_store_for_me".to_owned(), json!(for_us));
-            }
-            statistics
+async fn statistics(State(api): Shared) -> Answer {
+    let statistics = api.dht()?.handle().with(|dht, cx| {
+        let mut statistics = json!({
+            "peer_id": cx.my_mid().to_string(),
+            "num_tokens": dht.token_count(),
+            "endpoints": shapes::endpoints(dht),
         });
-        Ok(answer(StatusCode::OK, &json!({"statistics": statistics.map_err(gone)?})))
-    }))
-}
-
-async fn kept(State(api): Shared) -> Response {
-    either(list(&api).await)
+        if let (true, Some(statistics)) = (dht.config().peers, statistics.as_object_mut()) {
+            let [stored, for_us] = shapes::peer_counts(dht, &cx.my_mid());
+            statistics.insert("num_peers_in_store".to_owned(), json!(stored));
+            statistics.insert("num_store_for_me".to_owned(), json!(for_us));
+        }
+        statistics
+    });
+    done(&json!({"statistics": statistics?}))
 }
 
 /// What is kept here. Its signatures are checked again to read it, which is done elsewhere, for one client at a time.
-async fn list(api: &Api) -> Result<Response, Response> {
+async fn kept(State(api): Shared) -> Answer {
     let dht = api.dht()?;
     let _permit = api.lists.acquire().await.ok();
     let raw = dht.handle().with(|dht, _| {
@@ -158,8 +137,7 @@ async fn list(api: &Api) -> Result<Response, Response> {
             });
         }
         raw
-    });
-    let raw = raw.map_err(gone)?;
+    })?;
     let read = move || {
         let mut keys: BTreeMap<String, Vec<KeptValue>> = BTreeMap::new();
         for (family, key, bytes) in raw {
@@ -167,47 +145,42 @@ async fn list(api: &Api) -> Result<Response, Response> {
                 keys.entry(hex::encode(key)).or_default().push(KeptValue::new(family, &key, &value));
             }
         }
-        answer(StatusCode::OK, &keys)
+        done(&keys)
     };
-    tokio::task::spawn_blocking(read)
-        .await
-        .map_err(|error| failure(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
+    let failed = |error: JoinError| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string());
+    tokio::task::spawn_blocking(read).await.map_err(failed)?
 }
 
-async fn find(State(api): Shared, Path(key): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let traced = wants_trace(query.as_deref());
-    let found = async {
-        let (dht, key) = (api.dht()?, twenty("key", &key)?);
-        api.search(async {
-            let begun = Instant::now();
-            let mut values = dht.values(key).map_err(|error| not_found(&error))?;
-            while values.next().await.map_err(|error| not_found(&error))?.is_some() {}
-            let (values, trace) = values.finish().map_err(|error| not_found(&error))?;
-            let count = |wanted: fn(&TraceEvent) -> bool| trace.iter().filter(|step| wanted(&step.event)).count();
-            let requests: HashSet<_> = trace.iter().map(|step| step.node.mid()).collect();
-            let mut body = json!({
-                "values": values.iter().map(|value| FoundValue::new(&key, value)).collect::<Vec<_>>(),
-                "debug": {
-                    "requests": requests.len(),
-                    "responses": count(|event| matches!(event, TraceEvent::Values(_) | TraceEvent::Nodes { .. })),
-                    "responses_with_nodes": count(|event| matches!(event, TraceEvent::Nodes { .. })),
-                    "responses_with_values": count(|event| matches!(event, TraceEvent::Values(_))),
-                    "time": begun.elapsed().as_secs_f64(),
-                },
-            });
-            add_trace(&mut body, &trace, traced);
-            Ok(answer(StatusCode::OK, &body))
-        })
-        .await
+async fn find(State(api): Shared, Path(key): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    let (dht, key, traced) = (api.dht()?, twenty("key", &key)?, wants_trace(query.as_deref()));
+    let search = async {
+        let begun = Instant::now();
+        let mut values = dht.values(key)?;
+        while values.next().await?.is_some() {}
+        let (values, trace) = values.finish()?;
+        let count = |wanted: fn(&TraceEvent) -> bool| trace.iter().filter(|step| wanted(&step.event)).count();
+        let requests: HashSet<_> = trace.iter().map(|step| step.node.mid()).collect();
+        let mut body = json!({
+            "values": values.iter().map(|value| FoundValue::new(&key, value)).collect::<Vec<_>>(),
+            "debug": {
+                "requests": requests.len(),
+                "responses": count(|event| matches!(event, TraceEvent::Values(_) | TraceEvent::Nodes { .. })),
+                "responses_with_nodes": count(|event| matches!(event, TraceEvent::Nodes { .. })),
+                "responses_with_values": count(|event| matches!(event, TraceEvent::Values(_))),
+                "time": begun.elapsed().as_secs_f64(),
+            },
+        });
+        add_trace(&mut body, &trace, traced);
+        done(&body)
     };
-    either(found.await)
+    api.search(search).await
 }
 
 fn wants_trace(query: Option<&str>) -> bool {
     query.is_some_and(|query| query.split('&').any(|part| part == "trace=1"))
 }
 
-fn add_trace(body: &mut serde_json::Value, trace: &[TraceStep], wanted: bool) {
+fn add_trace(body: &mut Json, trace: &[TraceStep], wanted: bool) {
     if let (true, Some(body)) = (wanted, body.as_object_mut()) {
         body.insert("trace".to_owned(), json!(trace.iter().map(Step::from).collect::<Vec<_>>()));
     }
@@ -226,98 +199,71 @@ const fn signed() -> bool {
     true
 }
 
-async fn store(State(api): Shared, Path(key): Path<String>, body: Bytes) -> Response {
-    let bad = |what: &str| failure(StatusCode::BAD_REQUEST, what);
-    let stored = async {
-        let (dht, key) = (api.dht()?, twenty("key", &key)?);
-        let put: Put = serde_json::from_slice(&body)
-            .map_err(|_| bad("incorrect parameters: send {\"value\": HEX}, and \"sign\": false if you like"))?;
-        let value = hex::decode(&put.value).map_err(|_| bad("incorrect parameters: the value must be in hex"))?;
-        let sign = if put.sign { Sign::Yes } else { Sign::No };
-        api.search(async {
-            let stored = dht.store(key, &value, sign).await.map_err(|error| match &error {
-                StoreError::TooLong { .. } => bad(&error.to_string()),
-                StoreError::Handle(error) => gone(*error),
-                _ => dht_error(&error),
-            })?;
-            let again = dht.handle().with(|dht, _| dht.config().republish).map_err(gone)?;
-            let (on, key) = (stored.nodes.len(), hex::encode(key));
-            let body = json!({
-                "success": true, "key": key, "stored_on": on, "stored_here": stored.here,
-                "republished_every": again.map(|every| every.as_secs()),
-            });
-            Ok(answer(StatusCode::OK, &body))
-        })
-        .await
-    };
-    either(stored.await)
+async fn store(State(api): Shared, Path(key): Path<String>, body: Bytes) -> Answer {
+    let bad = |what: &str| Refusal::new(StatusCode::BAD_REQUEST, what);
+    let (dht, key) = (api.dht()?, twenty("key", &key)?);
+    let put: Put = serde_json::from_slice(&body)
+        .map_err(|_| bad("incorrect parameters: send {\"value\": HEX}, and \"sign\": false if you like"))?;
+    let value = hex::decode(&put.value).map_err(|_| bad("incorrect parameters: the value must be in hex"))?;
+    let sign = if put.sign { Sign::Yes } else { Sign::No };
+    let stored = api.search(async { Ok(dht.store(key, &value, sign).await?) }).await?;
+    let again = dht.handle().with(|dht, _| dht.config().republish)?;
+    done(&json!({
+        "success": true, "key": hex::encode(key), "stored_on": stored.nodes.len(), "stored_here": stored.here,
+        "republished_every": again.map(|every| every.as_secs()),
+    }))
 }
 
-async fn forget(State(api): Shared, Path(key): Path<String>) -> Response {
-    let forgotten = async {
-        let (dht, key) = (api.dht()?, twenty("key", &key)?);
-        let forgotten = dht.forget(&key).await.map_err(|error| match error {
-            KeepError::Handle(error) => gone(error),
-            error => dht_error(&error),
-        })?;
-        Ok(answer(StatusCode::OK, &json!({"success": true, "forgotten": forgotten})))
-    };
-    either(forgotten.await)
+async fn forget(State(api): Shared, Path(key): Path<String>) -> Answer {
+    let forgotten = api.dht()?.forget(&twenty("key", &key)?).await?;
+    done(&json!({"success": true, "forgotten": forgotten}))
 }
 
-async fn connect(State(api): Shared, Path(mid): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let traced = wants_trace(query.as_deref());
-    let connected = async {
-        let (dht, mid) = (api.dht()?, twenty("mid", &mid)?);
-        api.search(async {
-            let (peers, trace) = dht.trace_peer(Mid(mid), None).await;
-            let peers = peers.map_err(|error| match error {
-                ConnectError::Handle(error) => gone(error),
-                error => dht_error(&error),
-            })?;
-            let mut body = json!({"peers": peers.iter().map(FoundPeer::from).collect::<Vec<_>>()});
-            add_trace(&mut body, &trace, traced);
-            Ok(answer(StatusCode::OK, &body))
-        })
-        .await
+async fn connect(State(api): Shared, Path(mid): Path<String>, RawQuery(query): RawQuery) -> Answer {
+    let (dht, mid, traced) = (api.dht()?, twenty("mid", &mid)?, wants_trace(query.as_deref()));
+    let search = async {
+        let (peers, trace) = dht.trace_peer(Mid(mid), None).await;
+        let mut body = json!({"peers": peers?.iter().map(FoundPeer::from).collect::<Vec<_>>()});
+        add_trace(&mut body, &trace, traced);
+        done(&body)
     };
-    either(connected.await)
+    api.search(search).await
 }
 
-async fn buckets(State(api): Shared) -> Response {
+async fn buckets(State(api): Shared) -> Answer {
     // Without a DHT the reference says that there are none.
-    let Some(dht) = &api.dht else { return answer(StatusCode::OK, &shapes::Buckets::default()) };
-    let buckets = dht.handle().with(|dht, cx| shapes::buckets(dht, cx)).map_err(gone);
-    either(buckets.map(|buckets| answer(StatusCode::OK, &buckets)))
+    let Some(dht) = &api.dht else { return done(&shapes::Buckets::default()) };
+    done(&dht.handle().with(|dht, cx| shapes::buckets(dht, cx))?)
 }
 
-async fn refresh_first(State(api): Shared) -> Response {
-    either(refresh_bucket(&api, "").await)
+async fn refresh_first(State(api): Shared) -> Answer {
+    refresh_bucket(&api, "").await
 }
 
-async fn refresh(State(api): Shared, Path(prefix): Path<String>) -> Response {
-    either(refresh_bucket(&api, &prefix).await)
+async fn refresh(State(api): Shared, Path(prefix): Path<String>) -> Answer {
+    refresh_bucket(&api, &prefix).await
 }
 
-async fn refresh_bucket(api: &Api, prefix: &str) -> Result<Response, Response> {
-    let missing = || failure(StatusCode::BAD_REQUEST, "DHT community is not loaded");
-    let dht = api.dht.as_ref().ok_or_else(missing)?;
+async fn refresh_bucket(api: &Api, prefix: &str) -> Answer {
+    let bad = |what: &str| Refusal::new(StatusCode::BAD_REQUEST, what);
+    let dht = api.dht.as_ref().ok_or_else(|| bad("DHT community is not loaded"))?;
     let targets = dht.handle().with(|dht, cx| {
         let tables = Family::ALL.into_iter().filter_map(|family| dht.table(family));
         let found: Vec<_> = tables.flat_map(|table| table.buckets()).filter(|b| shapes::prefix(b) == prefix).collect();
         found.into_iter().map(|bucket| bucket.random_id(cx.rng())).collect::<Vec<_>>()
-    });
-    let targets = targets.map_err(gone)?;
+    })?;
     if targets.is_empty() {
-        return Err(failure(StatusCode::BAD_REQUEST, "no such bucket"));
+        return Err(bad("no such bucket"));
     }
-    api.search(async {
+    let search = async {
         for target in targets {
-            if let Err(error) = dht.find_nodes(target).await {
-                return Err(failure(StatusCode::OK, &error.to_string()));
+            match dht.find_nodes(target).await {
+                // With this status in the reference.
+                Err(error @ FindError::NoNodes) => return Err(Refusal::new(StatusCode::OK, error.to_string())),
+                found => drop(found?),
             }
         }
-        Ok(answer(StatusCode::OK, &json!({"success": true})))
-    })
-    .await
+        done(&json!({"success": true}))
+    };
+    api.search(search).await
 }

@@ -101,7 +101,8 @@ async fn by_address_only(request: Request, next: Next) -> Response {
     if is_address(host) {
         next.run(request).await
     } else {
-        shapes::failure(StatusCode::FORBIDDEN, "the Host of the request must be an address, or localhost")
+        let what = "the Host of the request must be an address, or localhost";
+        shapes::Refusal::new(StatusCode::FORBIDDEN, what).into_response()
     }
 }
 

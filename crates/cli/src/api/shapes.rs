@@ -7,9 +7,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ipv8_core::{Context, Peer, Time};
+use ipv8_core::{Context, HandleError, Peer, Time};
 use ipv8_crypto::Mid;
-use ipv8_dht::{DhtCommunity, Family, NodeId, Value};
+use ipv8_dht::{ConnectError, DhtCommunity, Family, FindError, KeepError, NodeId, StoreError, Value};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -22,15 +22,74 @@ pub(super) fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
-/// What the reference answers where it refuses something.
-pub(super) fn failure(status: StatusCode, error: &str) -> Response {
-    answer(status, &json!({"success": false, "error": error}))
+/// Why something is not done.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// What the reference answers where it refuses something.
+    Failure(StatusCode, String),
+    /// What it answers where something went wrong in it: its exception for anything that the DHT cannot do.
+    Dht(String),
 }
 
-/// What the reference answers where something went wrong in it.
-pub(super) fn exception(code: &str, message: &str) -> Response {
-    let error = json!({"success": false, "error": {"code": code, "message": message}});
-    answer(StatusCode::INTERNAL_SERVER_ERROR, &error)
+impl Refusal {
+    pub(super) fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self::Failure(status, error.into())
+    }
+}
+
+impl From<HandleError> for Refusal {
+    fn from(error: HandleError) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+    }
+}
+
+impl From<FindError> for Refusal {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Handle(error) => error.into(),
+            FindError::NoNodes => Self::Dht(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Handle(error) => error.into(),
+            StoreError::TooLong { .. } => Self::new(StatusCode::BAD_REQUEST, error.to_string()),
+            error => Self::Dht(error.to_string()),
+        }
+    }
+}
+
+impl From<KeepError> for Refusal {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Handle(error) => error.into(),
+            error => Self::Dht(error.to_string()),
+        }
+    }
+}
+
+impl From<ConnectError> for Refusal {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Handle(error) => error.into(),
+            error => Self::Dht(error.to_string()),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Failure(status, error) => answer(status, &json!({"success": false, "error": error})),
+            Self::Dht(message) => {
+                let error = json!({"success": false, "error": {"code": "DHTError", "message": message}});
+                answer(StatusCode::INTERNAL_SERVER_ERROR, &error)
+            }
+        }
+    }
 }
 
 /// The reference's name of an address family.
