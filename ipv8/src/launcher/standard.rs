@@ -62,12 +62,8 @@ fn dht(name: &str) -> Launcher<DhtCommunity> {
 fn keep(community: DhtCommunity, file: &Path) -> Result<DhtCommunity, StartError> {
     let (community, opened) = ipv8_dht_sqlite::open(file, community.config().clone())?;
     let ipv8_dht_sqlite::Opened { values, publications, nodes, set_aside, .. } = opened;
-    if let Some(aside) = set_aside {
-        tracing::warn!(
-            path = %file.display(), aside = %aside.display(),
-            "the file of the DHT is damaged; it was set aside, and the node goes on without it"
-        );
-    } else {
+    // A damaged file was told of already.
+    if set_aside.is_none() {
         tracing::info!(path = %file.display(), values, publications, nodes, "the DHT of an earlier run was loaded");
     }
     Ok(community)
