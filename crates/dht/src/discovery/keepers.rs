@@ -38,7 +38,7 @@ const AGAIN: Duration = Duration::from_secs(30);
 const FIRST: Duration = Duration::from_secs(10);
 
 /// Nodes come that are closer to us, and others will look there: we are stored again, after times that double, up to this.
-/// (The reference never does that, and is not found any more in a network that grew.)
+/// (The reference does not: while four nodes remember it, it does not look for closer ones.)
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// The nodes of one address family that remember us, at most eight.
