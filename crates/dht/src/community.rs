@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
+    Community, Context, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy, StrategyCatalog, Target,
+    Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -18,6 +19,7 @@ use crate::{
     family::{Families, Family},
     id::{Key, NodeId},
     keep::{Candidates, Disk, Journal, Saved, SavedPublication},
+    lookup::where_it_is,
     messages::{
         ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
         StoreRequest, StoreResponse,
@@ -59,6 +61,8 @@ pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
     tables: Families<Option<RoutingTable>>,
     pub(crate) stores: Families<Box<dyn Store>>,
+    pub(crate) tables: Families<Option<RoutingTable>>,
+    stores: Families<Box<dyn Store>>,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
@@ -236,12 +240,23 @@ impl DhtCommunity {
         let asked = cx.now();
         let Some(node) = self.table_mut(family).and_then(|table| table.get_mut(id)) else { return };
         node.last_ping = Some(asked);
-        let (peer, id) = (node.peer().clone(), *id);
-        self.pace.note(peer.mid(), asked);
+        let (peer, id) = (where_it_is(cx, family, node.peer()), *id);
         let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
             dht.heard(cx.now(), family, &id, asked, answer.as_ref().err());
         };
-        if let Err(error) = cx.request_within(PING_PATIENCE, &peer, PingRequest { identifier: 0 }, then) {
+        self.ping_at(cx, &peer, then);
+    }
+
+    /// Asks somebody who may be at an address whether it is there, and says what comes of it.
+    pub(crate) fn ping_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        peer: &Peer,
+        then: impl FnOnce(&mut Self, &mut Context<'_>, Result<PingResponse, RequestError>) + Send + 'static,
+    ) {
+        self.pace.note(peer.mid(), cx.now());
+        let options = RequestOptions::within(PING_PATIENCE).at(peer.address());
+        if let Err(error) = cx.request_within(options, peer, PingRequest { identifier: 0 }, then) {
             tracing::debug!(%peer, %error, "not pinged");
         }
     }

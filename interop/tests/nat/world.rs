@@ -84,6 +84,7 @@ impl World {
     pub(crate) fn dht(&self, side: Side, host: &str, port: u16, contact: SocketAddr) -> Process {
         let mut command = self.programs.dht(side, env!("CARGO_BIN_EXE_test-dht-peer"));
         command.args(["--listen", &format!("0.0.0.0:{port}"), "--contact", &contact.to_string(), "--target", "4"]);
+        command.args(["--seconds", "500"]);
         if side == Side::Theirs {
             command.arg("--peers").env("IPV8_PEERS_ISOLATED", "1");
         }

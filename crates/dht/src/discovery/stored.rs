@@ -3,15 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
-use ipv8_core::{Context, DropReason, Peer, RequestError, RequestOptions, Time};
+use ipv8_core::{Context, DropReason, Peer, RequestError, Time};
 use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, source},
     family::Family,
-    messages::{
-        ConnectPeerRequest, ConnectPeerResponse, Node, PingRequest, PingResponse, StorePeerRequest, StorePeerResponse,
-    },
+    messages::{ConnectPeerRequest, ConnectPeerResponse, Node, PingResponse, StorePeerRequest, StorePeerResponse},
     store::Source,
 };
 
@@ -27,9 +25,6 @@ pub const MOST_PER_SOURCE: usize = 256;
 
 /// How often a peer is asked at most whether it moved.
 const CHALLENGE_INTERVAL: Duration = Duration::from_secs(5);
-
-/// How long its answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A peer that we remember.
 #[derive(Clone, Debug)]
@@ -156,10 +151,7 @@ impl DhtCommunity {
                 dht.discovery.stored.moved(moved, cx.now());
             }
         };
-        let options = RequestOptions::within(PATIENCE).at(peer.address());
-        if let Err(error) = cx.request_within(options, &peer, PingRequest { identifier: 0 }, then) {
-            tracing::debug!(%peer, %error, "not asked whether it moved");
-        }
+        self.ping_at(cx, &peer, then);
     }
 
     pub(crate) fn on_store_peer_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: StorePeerRequest) {
