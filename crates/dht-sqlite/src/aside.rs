@@ -38,7 +38,7 @@ pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = aside(number);
     let along = |ending: &str| {
         let from = with(path, ending);
-        if is_there(&from) { fs::rename(&from, with(&aside, ending)) } else { Ok(()) }
+        if len(&from) > 0 { fs::rename(&from, with(&aside, ending)) } else { Ok(()) }
     };
     along(JOURNAL)?;
     if len(path) > 0 {

@@ -36,6 +36,8 @@
 //! new one begun; [`Opened::set_aside`] tells. Files of other programs, and of newer versions of this one, are left alone, and
 //! are an error. A file of an older version is brought up to date, in one transaction for each version.
 //!
+//! The check finds pages that are not what they should be; a bit that changed within a value, SQLite does not notice.
+//!
 //! Space that becomes free is used again and not given back: the file has the size of the most that it ever held, at most
 //! about 100 MB with the default limits.
 //!

@@ -112,3 +112,76 @@ impl Publications {
         self.due.keys().map(|(key, value)| (key, value.as_slice()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Add(u8, u8, u64),
+        Forget(u8),
+        Due(u64, usize),
+        /// Whether the disk writes it.
+        Write(bool),
+        Reopen,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..4_u8, 0..3_u8, 0..100_u64).prop_map(|(key, value, at)| Step::Add(key, value, at)),
+            2 => (0..4_u8).prop_map(Step::Forget),
+            2 => (0..100_u64, 0..3_usize).prop_map(|(now, most)| Step::Due(now, most)),
+            2 => any::<bool>().prop_map(Step::Write),
+            1 => Just(Step::Reopen),
+        ]
+    }
+
+    fn at(secs: u64) -> Time {
+        Time::ZERO + Duration::from_secs(secs)
+    }
+
+    fn view(publications: &Publications) -> BTreeMap<Name, Time> {
+        publications.due.iter().map(|(name, due)| (name.clone(), due.at)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_disk_gives_back_what_was_published(steps in prop::collection::vec(step(), 1..60)) {
+            let due = |unix: Duration| Time::ZERO + unix;
+            let (mut memory, mut kept) = (Publications::default(), Publications::restore(BTreeMap::new(), due));
+            let (mut disk, mut pending) = (BTreeMap::new(), Rows::<SavedPublication>::default());
+            for step in steps {
+                match step {
+                    Step::Add(key, value, secs) => {
+                        prop_assert!(memory.add([key; 20], vec![value], at(secs)) && kept.add([key; 20], vec![value], at(secs)));
+                    }
+                    Step::Forget(key) => prop_assert_eq!(memory.forget(&[key; 20]), kept.forget(&[key; 20])),
+                    Step::Due(now, most) => {
+                        // Which ones are taken depends on their order, which a restart changes.
+                        let taken = memory.take_due(at(now), most, || at(now + 30));
+                        for (key, value) in taken {
+                            kept.reschedule(key, value, at(now + 30));
+                        }
+                    }
+                    Step::Write(works) => {
+                        pending.then(kept.take_changes(Time::ZERO, Duration::ZERO));
+                        if works {
+                            std::mem::take(&mut pending).apply(&mut disk);
+                        }
+                    }
+                    Step::Reopen => {
+                        pending.then(kept.take_changes(Time::ZERO, Duration::ZERO));
+                        std::mem::take(&mut pending).apply(&mut disk);
+                        kept = Publications::restore(disk.clone(), due);
+                    }
+                }
+                prop_assert_eq!(view(&memory), view(&kept));
+            }
+        }
+    }
+}

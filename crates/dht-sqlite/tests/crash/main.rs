@@ -3,7 +3,8 @@
 //! `IPV8_CRASH_ROUNDS` says how often it is killed (`cargo xtask crash --rounds 500` sets it), `IPV8_CRASH_SEED` from which
 //! seed the moments are drawn; when exactly the system kills it, no seed tells.
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::disallowed_methods, reason = "a test, of real time")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "what fails here fails the test")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "it takes real time, and the parent reads lines")]
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -18,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use ipv8_dht_sqlite::SqliteDisk;
+use ipv8_dht_sqlite::{OpenError, SqliteDisk};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rusqlite::Connection;
 use writer::Acknowledged;
@@ -35,15 +36,22 @@ fn a_writer_that_is_not_killed_leaves_all_that_it_acknowledged() {
     if let (Some(path), Some(seed), Some(checkpoint)) =
         (env::var_os("IPV8_CRASH_FILE"), number("IPV8_CRASH_SEED"), number("IPV8_CRASH_CHECKPOINT"))
     {
-        writer::write(Path::new(&path), seed, u32::try_from(checkpoint).unwrap(), u64::MAX);
+        writer::write(Path::new(&path), seed, u32::try_from(checkpoint).unwrap(), (u64::MAX, 0));
         return;
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("dht.sqlite");
-    writer::write(&path, 1, 8, 600);
-    let saved = common::open(&path).unwrap().1;
-    assert!(saved.v4.len() > 100, "{} values", saved.v4.len());
-    assert!(saved.publications.len() > 1, "{} publications", saved.publications.len());
+    writer::write(&path, 1, 8, (300, 8));
+    let saved = loop {
+        match common::open(&path) {
+            Ok((_, saved, _)) => break saved,
+            // A last batch is still being written.
+            Err(OpenError::InUse { .. }) => std::thread::yield_now(),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    assert!(saved.v4.len() >= 300, "{} values", saved.v4.len());
+    assert!(!saved.publications.is_empty());
 }
 
 /// When a writer is killed.

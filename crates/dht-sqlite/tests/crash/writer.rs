@@ -82,6 +82,9 @@ pub(crate) fn config() -> DhtConfig {
     DhtConfig { store, republish: Some(Duration::from_secs(1_800)), ..DhtConfig::default() }
 }
 
+/// A value under its key.
+type Named = ([u8; 20], Vec<u8>);
+
 /// Two nodes: ours, which has a file, and a neighbour.
 struct Writer {
     ours: (Node, Handle<DhtCommunity>),
@@ -90,9 +93,11 @@ struct Writer {
     now: Time,
     identifier: u32,
     /// What store requests brought that were not answered yet.
-    asked: HashMap<u32, Vec<([u8; 20], Vec<u8>)>>,
+    asked: HashMap<u32, Vec<Named>>,
     operation: Option<(Acknowledged, Task<bool>)>,
     published: Vec<[u8; 20]>,
+    /// Values and operations that were acknowledged.
+    said: (u64, u64),
 }
 
 fn node(community: DhtCommunity, seed: u8, address: &str) -> (Node, Handle<DhtCommunity>) {
@@ -125,6 +130,7 @@ impl Writer {
             asked: HashMap::new(),
             operation: None,
             published: Vec::new(),
+            said: (0, 0),
         }
     }
 
@@ -197,6 +203,7 @@ impl Writer {
         for answer in answers.iter().filter(|answer| answer[22] == 4) {
             let identifier = u32::from_be_bytes(answer[BEFORE..BEFORE + 4].try_into().unwrap());
             let all = self.asked.remove(&identifier).unwrap();
+            self.said.0 += u64::try_from(all.len()).unwrap();
             say(all.into_iter().map(|(key, value)| Acknowledged::Value(key, value)));
         }
     }
@@ -222,6 +229,7 @@ impl Writer {
         match std::pin::Pin::new(&mut task).poll(&mut TaskContext::from_waker(Waker::noop())) {
             Poll::Ready(done) => {
                 assert!(done.unwrap(), "{what:?} failed");
+                self.said.1 += 1;
                 say([what]);
             }
             Poll::Pending => self.operation = Some((what, task)),
@@ -250,18 +258,14 @@ fn say(what: impl IntoIterator<Item = Acknowledged>) {
     out.flush().unwrap();
 }
 
-/// Writes until it is killed, or for so many steps.
-pub(crate) fn write(path: &Path, seed: u64, checkpoint: u32, steps: u64) {
+/// Writes until it is killed, or this many values and operations are acknowledged.
+pub(crate) fn write(path: &Path, seed: u64, checkpoint: u32, until: (u64, u64)) {
     // What the test harness wrote before has no end of line.
     println!("\nbegin");
     std::io::stdout().flush().unwrap();
     let mut writer = Writer::new(path, seed, checkpoint);
     println!("opened");
-    for _ in 0..steps {
+    while writer.said.0 < until.0 || writer.said.1 < until.1 {
         writer.step();
-    }
-    while !writer.asked.is_empty() {
-        let answers = writer.exchange();
-        writer.acknowledged(&answers);
     }
 }

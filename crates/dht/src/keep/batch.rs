@@ -50,7 +50,7 @@ impl<T> Rows<T> {
         self.put.extend(later.put);
     }
 
-    pub(super) fn apply(&self, rows: &mut BTreeMap<u64, T>)
+    pub(crate) fn apply(&self, rows: &mut BTreeMap<u64, T>)
     where
         T: Clone,
     {

@@ -165,18 +165,29 @@ impl MemoryStore {
             return Put::Kept;
         }
         self.insert(entry, expiry);
-        let too_many = self.keys.get(&name.0).is_some_and(|values| values.len() > self.limits.per_key);
-        let goes = if too_many { self.least_under(&name.0) } else { None };
-        let heavy = self.sources.get(&source).is_some_and(|has| has.len() > self.limits.per_source);
-        let goes = goes.or_else(|| if heavy { self.least_of(source) } else { None });
-        let goes = goes.or_else(|| if self.len > self.limits.total { self.least() } else { None });
-        match goes {
-            Some(goes) => {
-                self.remove(&goes);
-                if goes == name { Put::NoRoom } else { Put::Kept }
+        let mut put = Put::Kept;
+        let mut remove = |store: &mut Self, goes: Option<Name>| {
+            if let Some(goes) = goes {
+                store.remove(&goes);
+                if goes == name {
+                    put = Put::NoRoom;
+                }
             }
-            None => Put::Kept,
+        };
+        // What goes because of one limit may be of another source, so that the others are still to be looked at.
+        if self.keys.get(&name.0).is_some_and(|values| values.len() > self.limits.per_key) {
+            let goes = self.least_under(&name.0);
+            remove(self, goes);
         }
+        if self.sources.get(&source).is_some_and(|has| has.len() > self.limits.per_source) {
+            let goes = self.least_of(source);
+            remove(self, goes);
+        }
+        if self.len > self.limits.total {
+            let goes = self.least();
+            remove(self, goes);
+        }
+        put
     }
 }
 
