@@ -59,10 +59,8 @@ pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// Load it with [`DhtCommunity::overlay`], then use it through [`Dht`](crate::Dht).
 pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
-    tables: Families<Option<RoutingTable>>,
-    pub(crate) stores: Families<Box<dyn Store>>,
     pub(crate) tables: Families<Option<RoutingTable>>,
-    stores: Families<Box<dyn Store>>,
+    pub(crate) stores: Families<Box<dyn Store>>,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
