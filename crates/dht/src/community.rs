@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
+    Community, Context, DropReason, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -80,12 +80,12 @@ impl DhtCommunity {
     #[must_use]
     pub fn with_stores(config: DhtConfig, v4: Box<dyn Store>, v6: Box<dyn Store>) -> Self {
         Self {
+            pace: Pace::new(config.limit_queries),
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
             secrets: None,
             tokens: IndexMap::new(),
-            pace: Pace::default(),
             publications: Publications::default(),
             joined: Families::default(),
         }
@@ -147,15 +147,15 @@ impl DhtCommunity {
     }
 
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
-    fn requesting(&mut self, cx: &Context<'_>, from: &Peer) -> Option<DhtNode> {
+    fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());
         let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
         if self
             .table(Family::of(address))
             .and_then(|table| table.get(&node.id()))
-            .is_some_and(|node| node.is_blocked(now))
+            .is_some_and(|node| self.config.limit_queries && node.is_blocked(now))
         {
-            tracing::debug!(peer = %from, "dropped: too many queries");
+            cx.count_drop(DropReason::RateLimited);
             return None;
         }
         if let Some(known) = self.add_node(cx, node.clone()) {

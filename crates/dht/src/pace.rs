@@ -19,10 +19,17 @@ const MOST_NODES: usize = 1_024;
 /// When each node was asked lately.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
+    /// Whether there is no limit.
+    free: bool,
     asked: IndexMap<Mid, VecDeque<Time>>,
 }
 
 impl Pace {
+    /// Of a node that asks as much as it likes, if said so.
+    pub(crate) fn new(limited: bool) -> Self {
+        Self { free: !limited, asked: IndexMap::new() }
+    }
+
     /// When a node can be asked the next time; in the past if now.
     pub(crate) fn free_at(&self, node: &Mid) -> Time {
         let asked = self.asked.get(node).filter(|asked| asked.len() >= LIMIT);
@@ -31,6 +38,9 @@ impl Pace {
 
     /// A node is asked something.
     pub(crate) fn note(&mut self, node: Mid, now: Time) {
+        if self.free {
+            return;
+        }
         if !self.asked.contains_key(&node) && self.asked.len() >= MOST_NODES {
             self.asked.retain(|_, asked| asked.back().is_some_and(|last| now.since(*last) < INTERVAL));
             if self.asked.len() >= MOST_NODES {
