@@ -4,10 +4,11 @@ use std::collections::{HashSet, VecDeque};
 
 use indexmap::IndexSet;
 use ipv8_core::{Handle, HandleError, Peer};
-use ipv8_crypto::SignError;
+use ipv8_crypto::{Mid, SignError};
 
 use crate::{
     community::{DhtCommunity, TARGET_NODES},
+    discovery::{ConnectError, connect::Connecting},
     family::Family,
     id::Key,
     lookup::{Lookup, Question, TraceStep},
@@ -190,6 +191,39 @@ impl Dht {
             Values { handle: self.handle.clone(), key, lookup, kept, seen: HashSet::new(), ready: VecDeque::new() };
         values.take_new();
         Ok(values)
+    }
+
+    /// Finds a peer by its member id, wherever it is, and makes it a peer of this community: it is sent to with
+    /// [`Context::send`](ipv8_core::Context::send), and other communities reach it by walking to its address. Both NATs stay
+    /// open for ten minutes, as long as it answers.
+    ///
+    /// Only a peer that answered a ping is returned, as soon as it did: where it was known to be, where one of the nodes that
+    /// remember it said that it is, or where it opened its NAT for us. (The reference returns what it was told, peers that are
+    /// dead included, and nothing at all once a stranger has asked it for the same peer.)
+    ///
+    /// # Errors
+    /// If no other node is known, nobody knows the peer, or it does not answer.
+    pub async fn connect_peer(&self, mid: Mid) -> Result<Vec<Peer>, ConnectError> {
+        self.trace_peer(mid, None).await.0
+    }
+
+    /// The same for a peer that may be where the caller thinks, which is tried first. A hint of another key is ignored.
+    ///
+    /// # Errors
+    /// As [`Dht::connect_peer`].
+    pub async fn connect_peer_hint(&self, mid: Mid, hint: &Peer) -> Result<Vec<Peer>, ConnectError> {
+        self.trace_peer(mid, Some(hint)).await.0
+    }
+
+    /// The same, and what happened in which order, whether or not it was found.
+    pub async fn trace_peer(&self, mid: Mid, hint: Option<&Peer>) -> (Result<Vec<Peer>, ConnectError>, Vec<TraceStep>) {
+        let mut connecting = match Connecting::new(&self.handle, mid, hint) {
+            Ok(Ok(connecting)) => connecting,
+            Ok(Err(error)) => return (Err(error), Vec::new()),
+            Err(error) => return (Err(error.into()), Vec::new()),
+        };
+        let found = connecting.run().await;
+        (found, connecting.into_trace())
     }
 
     /// Finds the nodes that are closest to a key and answer, closest first; at most eight of each address family.

@@ -79,7 +79,7 @@ fn synchronise(dht: &mut DhtCommunity, cx: &mut Context<'_>) {
         }
         let (mid, family, id) = (peer.mid(), Family::of(peer.address()), NodeId::new(peer.address().ip(), &peer.mid()));
         let in_table = dht.table(family).is_some_and(|table| table.get(&id).is_some());
-        if in_table || dht.add_node(cx, DhtNode::new(peer)).is_some() {
+        if in_table || dht.add_node(cx, DhtNode::new(peer)).is_some() || dht.discovery.connected.has(&mid) {
             known.insert(mid);
         } else {
             cx.network_mut().remove(&mid);

@@ -14,9 +14,13 @@ use crate::{
     DHT_COMMUNITY,
     churn::PingChurn,
     config::DhtConfig,
+    discovery::Discovery,
     family::{Families, Family},
     id::{Key, NodeId},
-    messages::{FindRequest, FindResponse, Node, PingRequest, PingResponse, StoreRequest, StoreResponse},
+    messages::{
+        ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
+        StoreRequest, StoreResponse,
+    },
     pace::Pace,
     publish::Publications,
     routing::{DhtNode, RoutingTable},
@@ -46,7 +50,8 @@ const MOST_TOKENS: usize = 4_096;
 /// How long the answer to a ping is waited for.
 const PING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The distributed hash table (the reference's `DHTCommunity`, `protocol.md` section 6).
+/// The distributed hash table (the reference's `DHTCommunity` and, unless [`DhtConfig::peers`] says otherwise, its
+/// `DHTDiscoveryCommunity`; `protocol.md` section 6).
 ///
 /// Load it with [`DhtCommunity::overlay`], then use it through [`Dht`](crate::Dht).
 pub struct DhtCommunity {
@@ -58,6 +63,7 @@ pub struct DhtCommunity {
     tokens: IndexMap<NodeId, (Time, Token)>,
     pub(crate) pace: Pace,
     pub(crate) publications: Publications,
+    pub(crate) discovery: Discovery,
     /// Where our own neighbourhood was searched.
     pub(crate) joined: Families<bool>,
 }
@@ -87,6 +93,7 @@ impl DhtCommunity {
             secrets: None,
             tokens: IndexMap::new(),
             publications: Publications::default(),
+            discovery: Discovery::default(),
             joined: Families::default(),
         }
     }
@@ -147,7 +154,7 @@ impl DhtCommunity {
     }
 
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
-    fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
+    pub(crate) fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());
         let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
         if self
@@ -239,6 +246,7 @@ impl DhtCommunity {
     }
 
     fn on_ping_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: PingRequest) {
+        self.discovery.stored.pinged(from.mid(), source(cx, from), cx.now());
         if let Some(node) = self.requesting(cx, from) {
             cx.send_to(node.address(), PingResponse { identifier: request.identifier });
         }
@@ -298,7 +306,7 @@ impl DhtCommunity {
         age_with(closest.iter().filter(|node| node.id().distance(key) < own).count())
     }
 
-    fn secrets(&mut self, cx: &mut Context<'_>) -> &TokenSecrets {
+    pub(crate) fn secrets(&mut self, cx: &mut Context<'_>) -> &TokenSecrets {
         self.secrets.get_or_insert_with(|| TokenSecrets::new(cx.rng()))
     }
 
@@ -322,7 +330,7 @@ pub fn age_with(closer: usize) -> Duration {
 }
 
 /// Where a message came from.
-fn source(cx: &Context<'_>, from: &Peer) -> SocketAddr {
+pub(crate) fn source(cx: &Context<'_>, from: &Peer) -> SocketAddr {
     cx.received().map_or_else(|| from.address(), |received| received.source())
 }
 
@@ -334,6 +342,8 @@ impl Community for DhtCommunity {
 
     fn routes(r: &mut Routes<Self>) {
         r.on(Self::on_ping_request).on(Self::on_find_request).on(Self::on_store_request);
+        r.on(Self::on_store_peer_request).on(Self::on_connect_peer_request);
+        r.reply::<StorePeerResponse>().reply::<ConnectPeerResponse>();
         r.reply::<PingResponse>().reply::<FindResponse>().reply::<StoreResponse>();
     }
 
@@ -367,5 +377,9 @@ impl Community for DhtCommunity {
 
     fn introduced(&mut self, cx: &mut Context<'_>, from: &Peer, _: &Introduced) {
         self.discovered(cx, from);
+    }
+
+    fn punctured(&mut self, _: &mut Context<'_>, from: &Peer) {
+        self.discovery.awaited.punctured(from);
     }
 }

@@ -24,10 +24,13 @@ pub struct DhtConfig {
     pub expiry: Duration,
     /// How often the secret behind our tokens changes. A token is good for at least as long, and at most twice.
     pub token_rotation: Duration,
+    /// Whether others find this node by its key hash, and it remembers others so that they are found: the reference's
+    /// `DHTDiscoveryCommunity`, otherwise its `DHTCommunity`. [`Dht::connect_peer`](crate::Dht::connect_peer) works either way.
+    pub peers: bool,
 }
 
 impl Default for DhtConfig {
-    /// Queries are limited, no republishing, maintenance every minute, expiry every hour, new tokens every five minutes.
+    /// Queries are limited, no republishing, maintenance every minute, expiry every hour, new tokens every five minutes, and peers.
     fn default() -> Self {
         Self {
             store: StoreLimits::default(),
@@ -36,6 +39,7 @@ impl Default for DhtConfig {
             maintenance: Some(Duration::from_secs(60)),
             expiry: Duration::from_secs(3_600),
             token_rotation: Duration::from_secs(300),
+            peers: true,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The distributed hash table of IPv8: values that are found by their keys, kept by the nodes whose ids are closest.
+//! The distributed hash table of IPv8: values that are found by their keys and peers that are found by their key hashes, kept by
+//! the nodes whose ids are closest.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,6 +9,7 @@
 //! | [`token`] | who may store |
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
+//! | [`discovery`] | finding peers by their key hash |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
 //! | `pace` | not asking anybody too much |
 
@@ -18,6 +20,7 @@ pub mod churn;
 pub mod community;
 pub mod config;
 pub mod crawl;
+pub mod discovery;
 pub mod family;
 pub mod id;
 pub mod lookup;
@@ -37,6 +40,7 @@ pub use self::{
     churn::PingChurn,
     community::DhtCommunity,
     config::DhtConfig,
+    discovery::ConnectError,
     family::Family,
     id::{Key, NodeId},
     lookup::{TraceEvent, TraceStep},

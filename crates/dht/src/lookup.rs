@@ -1,6 +1,12 @@
 //! A search under way: an async function over [`Crawl`], in both address families at once.
 
-use std::{future::Future, pin::Pin, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
 
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time};
 
@@ -46,6 +52,21 @@ pub enum TraceEvent {
     },
     /// It did not answer, or could not be asked.
     Silent,
+    /// It was asked where a peer is.
+    AskedForPeer,
+    /// It told where a peer is.
+    Told {
+        /// How many nodes it named.
+        named: usize,
+        /// How many of them are not the peer, or at addresses where it cannot be, or too many.
+        refused: usize,
+    },
+    /// It is the peer, and was pinged.
+    Pinged,
+    /// It is the peer, and opened its NAT for us.
+    Punctured,
+    /// It is the peer, and answered a ping.
+    Answered,
 }
 
 /// What is looked for.
@@ -251,6 +272,11 @@ impl Lookup {
         self.lanes.iter().filter_map(of).collect()
     }
 
+    /// When it began.
+    pub(crate) const fn started(&self) -> Time {
+        self.started
+    }
+
     /// What happened, in order.
     pub(crate) fn into_trace(self) -> Vec<TraceStep> {
         self.trace
@@ -259,11 +285,17 @@ impl Lookup {
 
 /// Whether a node that `by` named can be asked by us.
 fn may_be_asked(cx: &Context<'_>, family: Family, named: &Contact, by: &Contact) -> bool {
+    Family::of(named.address()) == family && is_plausible(cx, &named.peer, by.address())
+}
+
+/// Whether somebody that was named by one at an address is not us, and can be where it is said to be.
+pub(crate) fn is_plausible(cx: &Context<'_>, named: &Peer, by: SocketAddr) -> bool {
     let address = named.address();
-    Family::of(address) == family
-        && may_be_node(address, by.address())
-        && named.peer.key() != cx.my_key()
+    let everybody = |ip| cx.broadcast_addresses().iter().any(|broadcast| IpAddr::V4(*broadcast) == ip);
+    may_be_node(address, by)
+        && named.key() != cx.my_key()
         && ![cx.wan(), cx.lan(), cx.preferred()].contains(&address)
+        && !everybody(address.ip())
         && !cx.network().is_blacklisted(address)
 }
 

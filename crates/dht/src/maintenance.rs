@@ -7,6 +7,7 @@ use rand::RngExt;
 
 use crate::{
     community::{DhtCommunity, TARGET_NODES},
+    discovery::LOOK_AFTER_PEERS,
     family::Family,
     id::Key,
     lookup::{Lookup, Question},
@@ -35,6 +36,9 @@ impl DhtCommunity {
         repeat(cx, self.config.expiry, Self::expire);
         if let Some(every) = self.config.maintenance {
             repeat(cx, every, Self::refresh);
+        }
+        if self.config.peers {
+            repeat(cx, LOOK_AFTER_PEERS, Self::look_after_peers);
         }
         if self.config.republish.is_some() {
             repeat(cx, LOOK_FOR_DUE, Self::republish);
