@@ -153,6 +153,16 @@ impl Nodes {
         let found = self.dht(self.who(&format!("{what} find"), number))?.find_values(key).await?;
         Ok(found.iter().any(|value| value.data == data && value.signer.as_ref() == signer))
     }
+
+    /// Finds the address of a node by its member id, and has it open its NAT. Nobody looks for itself: the next one is looked
+    /// for then.
+    async fn connect(self: Arc<Self>, number: usize) -> Result<bool, Failure> {
+        let (from, to) = (self.who("connect from", number), self.who("connect to", number));
+        let to = if from == to { (to + 1) % self.dhts.len() } else { to };
+        let mid = self.keys.get(to).ok_or("no such node")?.mid();
+        let found = self.dht(from)?.connect_peer(mid).await?;
+        Ok(found.iter().any(|peer| peer.mid() == mid))
+    }
 }
 
 /// What the process has used so far.
@@ -332,5 +342,11 @@ async fn run(arguments: &Arguments) -> Result<(), Failure> {
     many("find unsigned").run(&nodes, |nodes, number| nodes.find("unsigned", Sign::No, number)).await?;
     tokio::time::sleep(pause).await;
     many("find signed").run(&nodes, |nodes, number| nodes.find("signed", Sign::Yes, number)).await?;
+    tokio::time::sleep(pause).await;
+    // Everybody can be found.
+    while nodes.dhts.iter().any(|dht| dht.handle().with(|dht, _| dht.keepers().is_empty()).unwrap_or_default()) {
+        tokio::time::sleep(LOOK).await;
+    }
+    many("connect").run(&nodes, Nodes::connect).await?;
     Ok(())
 }

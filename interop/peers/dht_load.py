@@ -129,9 +129,13 @@ class Operations:
         """Draw nothing yet."""
         self.nodes, self.seed = nodes, seed
 
+    def who(self, what: str, number: int) -> int:
+        """Which one does it."""
+        return int.from_bytes(drawn(self.seed, what, number)[:4], "big") % len(self.nodes)
+
     def node(self, what: str, number: int) -> DHTDiscoveryCommunity:
         """The one that does it."""
-        return self.nodes[int.from_bytes(drawn(self.seed, what, number)[:4], "big") % len(self.nodes)].overlays[0]
+        return self.nodes[self.who(what, number)].overlays[0]
 
     def store(self, what: str, sign: bool) -> Operation:
         """Store a value."""
@@ -153,8 +157,11 @@ class Operations:
     def connect(self) -> Operation:
         """Find the address of a node by its member id, and have it open its NAT."""
         async def operation(number: int) -> bool:
-            mid = self.node("connect to", number).my_peer.mid
-            return any(node.mid == mid for node in await self.node("connect from", number).connect_peer(mid))
+            source, target = self.who("connect from", number), self.who("connect to", number)
+            # Nobody looks for itself.
+            target = (target + (source == target)) % len(self.nodes)
+            mid = self.nodes[target].overlays[0].my_peer.mid
+            return any(node.mid == mid for node in await self.nodes[source].overlays[0].connect_peer(mid))
         return operation
 
 

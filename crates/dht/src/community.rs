@@ -226,6 +226,16 @@ impl DhtCommunity {
         self.tokens.get(id).filter(|(told, _)| now.since(*told) < TOKEN_AGE).map(|(_, token)| *token)
     }
 
+    /// How long ago a node told us its token.
+    pub(crate) fn token_age(&self, id: &NodeId, now: Time) -> Option<Duration> {
+        self.tokens.get(id).map(|(told, _)| now.since(*told))
+    }
+
+    /// A node did not take what we stored there: it may have forgotten its token.
+    pub(crate) fn forget_token(&mut self, id: &NodeId) {
+        self.tokens.swap_remove(id);
+    }
+
     /// Keeps a value, if it is one.
     pub(crate) fn keep(
         &mut self,

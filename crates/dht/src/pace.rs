@@ -36,6 +36,13 @@ impl Pace {
         asked.and_then(VecDeque::front).map_or(Time::ZERO, |first| *first + INTERVAL)
     }
 
+    /// How much a node can be asked now.
+    pub(crate) fn room(&self, node: &Mid, now: Time) -> usize {
+        let lately =
+            self.asked.get(node).map_or(0, |asked| asked.iter().filter(|at| now.since(**at) < INTERVAL).count());
+        LIMIT.saturating_sub(lately)
+    }
+
     /// A node is asked something.
     pub(crate) fn note(&mut self, node: Mid, now: Time) {
         if self.free {
