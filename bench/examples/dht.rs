@@ -301,7 +301,8 @@ impl Phase<'_> {
             times.extend(more);
             succeeded += good;
         }
-        let more = json!({"name": self.name, "started": times.len(), "succeeded": succeeded, "ms": times});
+        let more =
+            json!({"name": self.name, "total": total, "started": times.len(), "succeeded": succeeded, "ms": times});
         used.print("phase", nodes, more)
     }
 }

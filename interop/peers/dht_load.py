@@ -119,7 +119,7 @@ async def phase(name: str, operation: Operation, total: int, at_once: int, limit
             times.append((time.perf_counter() - begin) * 1e3)
 
     await asyncio.gather(*(worker() for _ in range(at_once)))
-    used.emit("phase", nodes, base, name=name, started=started, succeeded=succeeded, ms=times)
+    used.emit("phase", nodes, base, name=name, total=total, started=started, succeeded=succeeded, ms=times)
 
 
 class Operations:
