@@ -231,7 +231,7 @@ impl DhtCommunity {
         self.tokens.get(id).map(|(told, _)| now.since(*told))
     }
 
-    /// A node did not take what we stored there: it may have forgotten its token.
+    /// A node did not answer, or not take what we stored there: it may be gone, or have forgotten its token.
     pub(crate) fn forget_token(&mut self, id: &NodeId) {
         self.tokens.swap_remove(id);
     }

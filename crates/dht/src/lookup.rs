@@ -181,11 +181,11 @@ impl Lane {
     }
 }
 
-/// Whether a node is known to be where it is said to be, and to store what we have for it.
+/// Whether a node answered lately, told us a token that is still good, and has not failed since.
 fn vouched(dht: &DhtCommunity, family: Family, node: &Contact, now: Time) -> bool {
     let known = dht.table(family).and_then(|table| table.get(&node.id));
-    let is_good = |known: &DhtNode| known.address() == node.address() && known.failed == 0;
-    known.is_some_and(is_good) && dht.token_age(&node.id, now).is_some_and(|age| age < GOOD_TOKEN)
+    known.is_none_or(|known| known.address() == node.address() && known.failed == 0)
+        && dht.token_age(&node.id, now).is_some_and(|age| age < GOOD_TOKEN)
 }
 
 type Asking = Pin<Box<dyn Future<Output = (usize, Contact, Option<FindResponse>)> + Send>>;
@@ -426,6 +426,8 @@ async fn ask(
             newcomer.answered(now, now.since(asked));
             dht.add_node(cx, newcomer);
             dht.remember_token(node.id, answer.token, now);
+        } else {
+            dht.forget_token(&node.id);
         }
         dht.heard(now, family, &node.id, asked, answer.as_ref().err());
     });
