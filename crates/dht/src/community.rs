@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy, StrategyCatalog, Target,
-    Time,
+    Community, Context, DropReason, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy,
+    StrategyCatalog, Target, Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -95,12 +95,12 @@ impl DhtCommunity {
     #[must_use]
     pub fn with_stores(config: DhtConfig, v4: Box<dyn Store>, v6: Box<dyn Store>) -> Self {
         Self {
+            pace: Pace::new(config.limit_queries),
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
             secrets: None,
             tokens: IndexMap::new(),
-            pace: Pace::default(),
             publications: Publications::default(),
             discovery: Discovery::default(),
             joined: Families::default(),
@@ -200,15 +200,15 @@ impl DhtCommunity {
     }
 
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
-    pub(crate) fn requesting(&mut self, cx: &Context<'_>, from: &Peer) -> Option<DhtNode> {
+    pub(crate) fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());
         let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
         if self
             .table(Family::of(address))
             .and_then(|table| table.get(&node.id()))
-            .is_some_and(|node| node.is_blocked(now))
+            .is_some_and(|node| self.config.limit_queries && node.is_blocked(now))
         {
-            tracing::debug!(peer = %from, "dropped: too many queries");
+            cx.count_drop(DropReason::RateLimited);
             return None;
         }
         if let Some(known) = self.add_node(cx, node.clone()) {
@@ -281,6 +281,16 @@ impl DhtCommunity {
     /// The token of a node, if it told us one lately.
     pub(crate) fn token_of(&self, id: &NodeId, now: Time) -> Option<Token> {
         self.tokens.get(id).filter(|(told, _)| now.since(*told) < TOKEN_AGE).map(|(_, token)| *token)
+    }
+
+    /// How long ago a node told us its token.
+    pub(crate) fn token_age(&self, id: &NodeId, now: Time) -> Option<Duration> {
+        self.tokens.get(id).map(|(told, _)| now.since(*told))
+    }
+
+    /// A node did not answer, or not take what we stored there: it may be gone, or have forgotten its token.
+    pub(crate) fn forget_token(&mut self, id: &NodeId) {
+        self.tokens.swap_remove(id);
     }
 
     /// Keeps a value, if it is one.

@@ -160,7 +160,8 @@ pub(crate) async fn store_near(
     value: Vec<u8>,
 ) -> Result<Option<(crate::Stored, usize)>, HandleError> {
     let question = Question { target: key, force_nodes: true, offset: 0 };
-    let Some(mut lookup) = Lookup::new(handle, question)? else { return Ok(None) };
+    let Some(lookup) = Lookup::new(handle, question)? else { return Ok(None) };
+    let mut lookup = lookup.sparing();
     lookup.run().await?;
     let (mut stored, mut asked) = (crate::Stored::default(), 0);
     for (family, nodes) in lookup.answering() {
@@ -168,6 +169,7 @@ pub(crate) async fn store_near(
         let more = store_on(handle, family, (key, vec![value.clone()]), &nodes, Source::Own).await?;
         asked += nodes.len();
         stored.nodes.extend(more.nodes);
+        stored.later += more.later;
         stored.here |= more.here;
     }
     Ok(Some((stored, asked)))

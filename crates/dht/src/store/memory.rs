@@ -89,6 +89,10 @@ impl MemoryStore {
             has.insert(expiry, name);
         });
         let values = self.keys.entry(entry.key).or_default();
+        if values.is_empty() {
+            // Most keys have one value; without this there would be room for four.
+            values.reserve_exact(1);
+        }
         values.insert(0, Kept { entry, expiry });
         values.sort_by_key(|kept| kept.entry.id == kept.entry.key);
         self.len += 1;
