@@ -2,7 +2,10 @@
 //!
 //! Nothing here sends or waits; that is done in [`lookup`](crate::lookup).
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+};
 
 use ipv8_core::Peer;
 use ipv8_crypto::Mid;
@@ -60,6 +63,9 @@ pub struct Todo {
     pub node: Contact,
     /// Who can have it open its NAT for us: the node that named it, unless that one does so unasked.
     pub puncture: Option<Contact>,
+    /// How far it is along the way by which it was heard of first: 1 for a node of our own table, one more than the node that
+    /// named it for all others.
+    pub hops: u32,
 }
 
 /// What a node said.
@@ -78,7 +84,8 @@ pub struct Crawl {
     /// Closest first.
     todo: Vec<Todo>,
     tried: Vec<Contact>,
-    tried_mids: BTreeSet<Mid>,
+    /// With their hops.
+    tried_mids: BTreeMap<Mid, u32>,
     answers: Vec<(Contact, Answer)>,
 }
 
@@ -86,8 +93,8 @@ impl Crawl {
     /// Looks for a key, beginning with the closest nodes that are known, closest first.
     #[must_use]
     pub fn new(target: Key, closest: impl IntoIterator<Item = Contact>) -> Self {
-        let todo = closest.into_iter().take(FIRST_NODES).map(|node| Todo { node, puncture: None }).collect();
-        Self { target, todo, tried: Vec::new(), tried_mids: BTreeSet::new(), answers: Vec::new() }
+        let todo = closest.into_iter().take(FIRST_NODES).map(|node| Todo { node, puncture: None, hops: 1 }).collect();
+        Self { target, todo, tried: Vec::new(), tried_mids: BTreeMap::new(), answers: Vec::new() }
     }
 
     /// What is looked for.
@@ -113,7 +120,7 @@ impl Crawl {
         }
         let place = self.todo.iter().position(may)?;
         let todo = self.todo.remove(place);
-        if self.tried_mids.insert(todo.node.peer.mid()) {
+        if self.tried_mids.insert(todo.node.peer.mid(), todo.hops).is_none() {
             self.tried.push(todo.node.clone());
         }
         Some(todo)
@@ -122,18 +129,19 @@ impl Crawl {
     /// A node answered. Of the nodes that it names those are taken that are no farther than the fourth in the queue.
     pub fn answered(&mut self, sender: Contact, answer: Answer) {
         if let Answer::Nodes(nodes) = &answer {
+            let hops = self.tried_mids.get(&sender.peer.mid()).map_or(1, |hops| hops.saturating_add(1));
             for (place, node) in nodes.iter().enumerate() {
                 let Some(node) = node else { continue };
                 // The sender has the first one open its NAT for whoever asks.
                 let puncture = (place > 0).then(|| sender.clone());
-                self.heard_of(node, puncture);
+                self.heard_of(node, puncture, hops);
             }
         }
         self.answers.push((sender, answer));
     }
 
-    fn heard_of(&mut self, node: &Contact, puncture: Option<Contact>) {
-        if self.tried_mids.contains(&node.peer.mid()) {
+    fn heard_of(&mut self, node: &Contact, puncture: Option<Contact>, hops: u32) {
+        if self.tried_mids.contains_key(&node.peer.mid()) {
             return;
         }
         let distance = self.distance(node);
@@ -145,7 +153,7 @@ impl Crawl {
             return;
         }
         let place = self.todo.partition_point(|todo| self.distance(&todo.node) <= distance);
-        self.todo.insert(place, Todo { node: node.clone(), puncture });
+        self.todo.insert(place, Todo { node: node.clone(), puncture, hops });
     }
 
     /// Whether nobody is left to ask, or enough were asked.

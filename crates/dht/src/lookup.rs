@@ -26,6 +26,9 @@ pub struct TraceStep {
     pub at: Duration,
     /// Which node it is about.
     pub node: Peer,
+    /// How far it is along the way by which it was heard of: 1 for a node of our own table, one more than the node that named
+    /// it for all others.
+    pub hops: u32,
     /// What happened.
     pub event: TraceEvent,
 }
@@ -60,7 +63,8 @@ pub(crate) struct Question {
 struct Lane {
     family: Family,
     crawl: Crawl,
-    waiting: Vec<Contact>,
+    /// With their hops.
+    waiting: Vec<(Contact, u32)>,
 }
 
 impl Lane {
@@ -74,7 +78,7 @@ impl Lane {
         let wanted = |todo: &Todo| horizon.is_none_or(|horizon| todo.node.id.distance(&target) < horizon);
         let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
         if let Some(todo) = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now) {
-            self.waiting.push(todo.node.clone());
+            self.waiting.push((todo.node.clone(), todo.hops));
             return Ok(Some(todo));
         }
         // Those that are left were asked too much lately.
@@ -88,7 +92,7 @@ impl Lane {
     fn must_wait(&self) -> bool {
         let horizon = self.crawl.horizon(TARGET_NODES);
         let target = self.crawl.target();
-        self.waiting.iter().any(|node| horizon.is_none_or(|horizon| node.id.distance(target) < horizon))
+        self.waiting.iter().any(|(node, _)| horizon.is_none_or(|horizon| node.id.distance(target) < horizon))
     }
 }
 
@@ -159,7 +163,7 @@ impl Lookup {
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
                             }
-                            chosen.push((place, lane.family, todo.node, now.since(started)));
+                            chosen.push((place, lane.family, todo.node, todo.hops, now.since(started)));
                         }
                         Ok(None) => break,
                         Err(free) => {
@@ -172,8 +176,8 @@ impl Lookup {
             }
             (chosen, blocked)
         })?;
-        for (place, family, node, at) in chosen {
-            self.trace.push(TraceStep { at, node: node.peer.clone(), event: TraceEvent::Asked });
+        for (place, family, node, hops, at) in chosen {
+            self.trace.push(TraceStep { at, node: node.peer.clone(), hops, event: TraceEvent::Asked });
             let handle = self.handle.clone();
             self.asking.push(Box::pin(async move {
                 let answer = ask(&handle, family, &node, question).await;
@@ -204,7 +208,8 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        lane.waiting.retain(|waiting| *waiting != node);
+        let hops = lane.waiting.iter().find(|(waiting, _)| *waiting == node).map_or(1, |(_, hops)| *hops);
+        lane.waiting.retain(|(waiting, _)| *waiting != node);
         let (event, at) = self.handle.with(|_, cx| {
             let at = cx.now().since(started);
             let Some(answer) = answer else { return (TraceEvent::Silent, at) };
@@ -227,7 +232,7 @@ impl Lookup {
             lane.crawl.answered(node.clone(), Answer::Nodes(nodes));
             (TraceEvent::Nodes { named, refused }, at)
         })?;
-        self.trace.push(TraceStep { at, node: node.peer, event });
+        self.trace.push(TraceStep { at, node: node.peer, hops, event });
         Ok(())
     }
 

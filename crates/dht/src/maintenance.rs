@@ -124,6 +124,7 @@ pub(crate) async fn store_near(
         stored.nodes.extend(more.nodes);
         stored.here |= more.here;
     }
+    stored.trace = lookup.into_trace();
     Ok(Some((stored, asked)))
 }
 

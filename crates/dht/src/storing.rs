@@ -9,6 +9,7 @@ use crate::{
     crawl::Contact,
     family::Family,
     id::Key,
+    lookup::TraceStep,
     messages::StoreRequest,
     store::{Put, Source},
 };
@@ -26,6 +27,8 @@ pub struct Stored {
     pub nodes: Vec<Peer>,
     /// Whether this node keeps it too, being one of the closest.
     pub here: bool,
+    /// How the nodes were searched for, in order.
+    pub trace: Vec<TraceStep>,
 }
 
 /// Stores values under a key on some nodes, closest first, that told us a token lately; and here, if there are few of them or
@@ -61,7 +64,7 @@ pub(crate) async fn store_on(
         if confirmed.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    Ok(Stored { nodes: confirmed.into_iter().flatten().flatten().collect(), here })
+    Ok(Stored { nodes: confirmed.into_iter().flatten().flatten().collect(), here, trace: Vec::new() })
 }
 
 /// Stores on one node; once that is possible, if we asked it too much lately.

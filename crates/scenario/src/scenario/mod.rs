@@ -2,6 +2,7 @@
 
 mod attack;
 mod check;
+mod dht;
 mod event;
 mod measure;
 mod network;
@@ -13,6 +14,7 @@ use ipv8_core::settings::Problem;
 
 pub use self::{
     attack::{Attack, AttackKind},
+    dht::{Dht, Malice},
     event::{Count, Event, Happening, Parts},
     measure::{Goal, Measure, Metric, Stop},
     network::{Clocks, Cpu, LinkModel, NatKind, NatMix, Region, RegionMap, Trackers},
@@ -67,6 +69,8 @@ pub struct Scenario {
     pub nat: NatMix,
     /// Questions that nodes ask each other; by default none.
     pub requests: Option<Requests>,
+    /// What nodes store in the DHT and look for; by default nothing.
+    pub dht: Option<Dht>,
     /// What the work of nodes costs; by default it takes no time.
     pub cpu: Option<Cpu>,
     /// How wrong the clocks of nodes are.
@@ -99,6 +103,7 @@ impl Scenario {
             regions: None,
             nat: NatMix::default(),
             requests: None,
+            dht: None,
             cpu: None,
             clocks: Clocks::default(),
             attackers: Vec::new(),
@@ -129,6 +134,10 @@ impl Scenario {
         self.stop.after = end;
         self.events.retain(|event| event.at <= end);
         self.attackers.retain(|attack| attack.from <= end);
+        if let Some(dht) = &mut self.dht {
+            dht.find_at.retain(|at| *at <= end);
+            dht.store_at = dht.store_at.min(end);
+        }
         self.measure.graphs.retain(|at| *at <= end);
         self.measure.histograms.retain(|at| *at <= end);
         self.measure.every = self.measure.every.min(end).max(Measure::SHORTEST);
