@@ -58,8 +58,8 @@ pub struct DhtCommunity {
     tokens: IndexMap<NodeId, (Time, Token)>,
     pub(crate) pace: Pace,
     pub(crate) publications: Publications,
-    /// Where our own neighbourhood was searched.
-    pub(crate) joined: Families<bool>,
+    /// When our own neighbourhood was searched last.
+    pub(crate) joined: Families<Option<Time>>,
 }
 
 impl Default for DhtCommunity {

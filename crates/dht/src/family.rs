@@ -69,6 +69,11 @@ pub fn may_be_node(address: SocketAddr, by: SocketAddr) -> bool {
     !reserved && reach(address.ip()) >= reach(by.ip())
 }
 
+/// Whether an address is one of the Internet, where one address is one household or machine.
+pub(crate) const fn is_public(ip: IpAddr) -> bool {
+    reach(ip) == 2
+}
+
 /// How far away the one at an address can be: 0 this machine, 1 a network like ours, 2 anywhere.
 const fn reach(ip: IpAddr) -> u8 {
     match ip {

@@ -1,16 +1,18 @@
 //! A search under way: an async function over [`Crawl`], in both address families at once.
 
-use std::{future::Future, pin::Pin, task::Poll, time::Duration};
+use std::{collections::BTreeSet, future::Future, pin::Pin, task::Poll, time::Duration};
 
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time};
+use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, TARGET_NODES},
     crawl::{Answer, Contact, Crawl, FIRST_NODES, IN_FLIGHT, Todo},
     family::{Family, may_be_node},
-    id::Key,
+    id::{Distance, Key},
     messages::{FindRequest, FindResponse},
     routing::DhtNode,
+    value::Value,
 };
 
 /// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
@@ -18,6 +20,14 @@ use crate::{
 fn patience() -> RequestOptions {
     RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2))
 }
+
+/// After how long a node that has not answered holds up nobody: another is asked in its place. (With the reference, four silent
+/// nodes hold up a search for two seconds.)
+const STALLED: Duration = Duration::from_millis(700);
+
+/// After how long nobody waits for it if enough others have answered: long enough for an answer to the second question, if the
+/// first was lost.
+const GIVEN_UP: Duration = Duration::from_millis(1_200);
 
 /// One line of the trace of a search.
 #[derive(Clone, Debug)]
@@ -63,22 +73,36 @@ pub(crate) struct Question {
 struct Lane {
     family: Family,
     crawl: Crawl,
-    /// With their hops.
-    waiting: Vec<(Contact, u32)>,
+    waiting: Vec<Waiting>,
+}
+
+/// A node that was asked.
+struct Waiting {
+    node: Contact,
+    hops: u32,
+    since: Time,
 }
 
 impl Lane {
     /// Takes the next node to ask, or tells when one can be asked.
     fn next(&mut self, dht: &DhtCommunity, now: Time) -> Result<Option<Todo>, Time> {
-        if self.waiting.len() >= IN_FLIGHT || self.crawl.is_done() {
+        let fresh = self.waiting.iter().filter(|waiting| now.since(waiting.since) < STALLED).count();
+        if fresh >= IN_FLIGHT || self.crawl.is_done() {
             return Ok(None);
         }
         let horizon = self.crawl.horizon(TARGET_NODES);
         let target = *self.crawl.target();
         let wanted = |todo: &Todo| horizon.is_none_or(|horizon| todo.node.id.distance(&target) < horizon);
         let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
+        // Who is not to be believed is asked for want of others only.
+        let believed: BTreeSet<Mid> =
+            self.crawl.todo().iter().filter(|todo| self.crawl.is_believed(todo)).map(|t| t.node.peer.mid()).collect();
+        let any = horizon.is_none()
+            && fresh == 0
+            && !self.crawl.todo().iter().any(|t| wanted(t) && believed.contains(&t.node.peer.mid()));
+        let wanted = |todo: &Todo| wanted(todo) && (any || believed.contains(&todo.node.peer.mid()));
         if let Some(todo) = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now) {
-            self.waiting.push((todo.node.clone(), todo.hops));
+            self.waiting.push(Waiting { node: todo.node.clone(), hops: todo.hops, since: now });
             return Ok(Some(todo));
         }
         // Those that are left were asked too much lately.
@@ -89,10 +113,19 @@ impl Lane {
     }
 
     /// Whether an answer that is waited for could still change anything.
-    fn must_wait(&self) -> bool {
+    fn must_wait(&self, now: Time) -> bool {
         let horizon = self.crawl.horizon(TARGET_NODES);
         let target = self.crawl.target();
-        self.waiting.iter().any(|(node, _)| horizon.is_none_or(|horizon| node.id.distance(target) < horizon))
+        let could = |waiting: &Waiting, horizon: Distance| {
+            waiting.node.id.distance(target) < horizon && now.since(waiting.since) < GIVEN_UP
+        };
+        self.waiting.iter().any(|waiting| horizon.is_none_or(|horizon| could(waiting, horizon)))
+    }
+
+    /// When waiting on makes a difference the next time although nobody answers.
+    fn changes_at(&self, now: Time) -> Option<Time> {
+        let times = self.waiting.iter().flat_map(|waiting| [waiting.since + STALLED, waiting.since + GIVEN_UP]);
+        times.filter(|time| *time > now).min()
     }
 }
 
@@ -133,15 +166,39 @@ impl Lookup {
     /// Asks whom it may, and takes one answer in. False when the search is over.
     pub(crate) async fn step(&mut self) -> Result<bool, HandleError> {
         loop {
-            let blocked = self.ask_next()?;
-            if self.lanes.iter().any(Lane::must_wait) {
-                let (lane, node, answer) = self.first_answer().await;
+            let (now, blocked) = self.ask_next()?;
+            if self.lanes.iter().any(|lane| lane.must_wait(now)) {
+                let changes = self.lanes.iter().filter_map(|lane| lane.changes_at(now)).min();
+                let handle = self.handle.clone();
+                let first = self.first_answer();
+                let answer = match changes {
+                    Some(changes) => handle.timeout(changes.since(now), first).await.ok(),
+                    None => Some(first.await),
+                };
+                let Some((lane, node, answer)) = answer else { continue };
                 self.take_in(lane, node, answer)?;
                 return Ok(true);
             }
-            let Some((now, free)) = blocked else { return Ok(false) };
+            let Some(free) = blocked else {
+                self.give_up(now)?;
+                return Ok(false);
+            };
             self.handle.sleep(free.since(now)).await;
         }
+    }
+
+    /// Those who were waited for long enough, in vain, are noted as silent.
+    fn give_up(&mut self, now: Time) -> Result<(), HandleError> {
+        let lanes = &mut self.lanes;
+        self.handle.with(|dht, _| {
+            for lane in lanes {
+                for waiting in lane.waiting.drain(..).filter(|waiting| now.since(waiting.since) >= GIVEN_UP) {
+                    if let Some(node) = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id)) {
+                        node.timed_out();
+                    }
+                }
+            }
+        })
     }
 
     /// Runs to its end.
@@ -150,11 +207,11 @@ impl Lookup {
         Ok(())
     }
 
-    /// Asks as many nodes as may be asked. If some may not yet: now, and when the first of them may be.
-    fn ask_next(&mut self) -> Result<Option<(Time, Time)>, HandleError> {
+    /// Asks as many nodes as may be asked. Says what time it is, and if some may not yet, when the first of them may be.
+    fn ask_next(&mut self) -> Result<(Time, Option<Time>), HandleError> {
         let (lanes, question, started) = (&mut self.lanes, self.question, self.started);
-        let (chosen, blocked) = self.handle.with(|dht, cx| {
-            let (mut chosen, mut blocked, now) = (Vec::new(), None::<(Time, Time)>, cx.now());
+        let (chosen, now, blocked) = self.handle.with(|dht, cx| {
+            let (mut chosen, mut blocked, now) = (Vec::new(), None::<Time>, cx.now());
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
@@ -167,14 +224,13 @@ impl Lookup {
                         }
                         Ok(None) => break,
                         Err(free) => {
-                            let first = blocked.map_or(free, |(_, other)| free.min(other));
-                            blocked = Some((now, first));
+                            blocked = Some(blocked.map_or(free, |other| free.min(other)));
                             break;
                         }
                     }
                 }
             }
-            (chosen, blocked)
+            (chosen, now, blocked)
         })?;
         for (place, family, node, hops, at) in chosen {
             self.trace.push(TraceStep { at, node: node.peer.clone(), hops, event: TraceEvent::Asked });
@@ -184,7 +240,7 @@ impl Lookup {
                 (place, node, answer)
             }));
         }
-        Ok(blocked)
+        Ok((now, blocked))
     }
 
     /// The first that is ready of those that are waited for; ties go to the one that waits for longest.
@@ -208,8 +264,11 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let hops = lane.waiting.iter().find(|(waiting, _)| *waiting == node).map_or(1, |(_, hops)| *hops);
-        lane.waiting.retain(|(waiting, _)| *waiting != node);
+        let hops = lane.waiting.iter().find(|waiting| waiting.node == node).map_or(1, |waiting| waiting.hops);
+        lane.waiting.retain(|waiting| waiting.node != node);
+        if answer.is_none() {
+            lane.crawl.was_silent(&node);
+        }
         let (event, at) = self.handle.with(|_, cx| {
             let at = cx.now().since(started);
             let Some(answer) = answer else { return (TraceEvent::Silent, at) };
@@ -250,7 +309,9 @@ impl Lookup {
     pub(crate) fn to_cache(&self) -> Vec<(Family, Contact, Vec<Vec<u8>>)> {
         let of = |lane: &Lane| {
             let node = lane.crawl.cache_candidate()?.clone();
-            let values: Vec<_> = lane.crawl.values().into_iter().take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
+            // Nobody is made to keep what somebody made up.
+            let values = lane.crawl.values().into_iter().filter(|value| Value::decode(value).is_ok());
+            let values: Vec<_> = values.take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
             (!values.is_empty()).then_some((lane.family, node, values))
         };
         self.lanes.iter().filter_map(of).collect()

@@ -49,6 +49,14 @@ pub const KEYS: &[Key] = &[
         "How many nodes there are, from 1 to 4,000,000; trackers and those of flash crowds are not counted. `--nodes` goes \
          before it.",
     ),
+    key(
+        "signatures",
+        TEXT,
+        "\"memoised\"",
+        "\"stamps\"",
+        "`memoised`: packets are signed, and each signature is checked once. `stamps`: a keyed hash stands in for the signature, with \
+         its length; what comes out is the same but for the hash of the trace, for a fraction of the time.",
+    ),
     key("trackers.count", NUMBER, "1", "2", "How many trackers there are, from 1 to 100. All nodes know all of them."),
     key("trackers.peers", NUMBER, "100", "50", "How many peers of a community a tracker keeps, from 1 to 100,000."),
     key(

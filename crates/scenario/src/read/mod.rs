@@ -76,6 +76,9 @@ fn scenario(values: &mut Settings) -> Scenario {
     if let Some(nodes) = take_u32(values, "nodes") {
         scenario.nodes = nodes;
     }
+    if let Some(signatures) = values.take_choice("signatures", &["memoised", "stamps"]) {
+        scenario.stamps = signatures == "stamps";
+    }
     if let Some(trackers) = section(values, "trackers", trackers) {
         scenario.trackers = trackers;
     }

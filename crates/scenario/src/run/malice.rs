@@ -26,6 +26,9 @@ const MOST_IN_MESSAGE: usize = 8;
 /// Keys of nodes that liars invent; all of them share these.
 const INVENTED: usize = 256;
 
+/// Addresses of which a liar chooses the closest one.
+const ADDRESSES: u32 = 256;
+
 /// What malicious nodes know of each other.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Colluders(Arc<Mutex<Known>>);
@@ -54,9 +57,10 @@ impl Colluders {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Eight nodes that look close to a target: two liars, then invented ones at the address of the closest liar, then invented
-    /// ones where nobody is.
-    fn lies(&self, target: &[u8; 20], nowhere: SocketAddr) -> Vec<Node> {
+    /// Eight nodes that look close to a target: two liars, then invented ones where nobody is, then invented ones at the address of
+    /// the closest liar. An id begins with a checksum of the address, and an address where nobody is can be chosen freely, so that
+    /// those are closer to the target than any node that there is.
+    fn lies(&self, target: &[u8; 20], rng: &mut StdRng) -> Vec<Node> {
         let known = self.lock();
         let distance = |address: SocketAddr, key: &PublicKey| NodeId::new(address.ip(), &key.mid()).distance(target);
         let mut liars: Vec<(Distance, &(SocketAddr, PublicKey))> =
@@ -65,11 +69,19 @@ impl Colluders {
         let mut named: Vec<Node> =
             liars.iter().take(2).map(|(_, (address, key))| Node { address: *address, key: key.clone() }).collect();
         let Some(close) = named.first().map(|node| node.address) else { return named };
-        for (address, count) in [(close, 3), (nowhere, 3)] {
-            let mut keys: Vec<_> = known.invented.iter().map(|key| (distance(address, key), key)).collect();
-            keys.sort_unstable_by_key(|(distance, _)| *distance);
-            named.extend(keys.into_iter().take(count).map(|(_, key)| Node { address, key: key.clone() }));
+        let nowhere =
+            |rng: &mut StdRng| SocketAddr::from((Ipv4Addr::from_bits(0x5000_0000 | rng.random::<u32>() >> 4), 8_090));
+        for key in &known.invented {
+            if named.len() >= MOST_IN_MESSAGE - 2 {
+                break;
+            }
+            let tried = (0..ADDRESSES).map(|_| nowhere(rng)).min_by_key(|address| distance(*address, key));
+            let is_close = |address: &SocketAddr| liars.iter().all(|(other, _)| distance(*address, key) < *other);
+            named.extend(tried.filter(is_close).map(|address| Node { address, key: key.clone() }));
         }
+        let mut keys: Vec<_> = known.invented.iter().map(|key| (distance(close, key), key)).collect();
+        keys.sort_unstable_by_key(|(distance, _)| *distance);
+        named.extend(keys.into_iter().map(|(_, key)| Node { address: close, key: key.clone() }));
         named.truncate(MOST_IN_MESSAGE);
         named
     }
@@ -121,8 +133,7 @@ impl Malicious {
         if !self.answers {
             return;
         }
-        let nowhere = SocketAddr::from((Ipv4Addr::from_bits(0x5000_0000 | cx.rng().random::<u32>() >> 4), 8_090));
-        match cx.rng().random_range(0..3) {
+        match cx.rng().random_range(0..4) {
             // A value of nobody, and one whose signature does not hold.
             0 if !force_nodes => {
                 values.push(value::encode_unsigned(&target));
@@ -131,7 +142,7 @@ impl Malicious {
                 values.push(signed);
             }
             1 => {}
-            _ => nodes = self.colluders.lies(&target, nowhere),
+            _ => nodes = self.colluders.lies(&target, cx.rng()),
         }
         cx.send(from, FindResponse { identifier, token: [7; 20], values, nodes });
     }

@@ -206,6 +206,7 @@ impl Simulation {
         }
         let builder = World::builder(scenario.seed).fabric(Nats::new(scenario.link.link()));
         let builder = builder.threads(options.threads.max(1));
+        let builder = if scenario.stamps { builder.stamps() } else { builder };
         let mut world = match options.sink.take() {
             Some(sink) => builder.capture(sink).build(),
             None => builder.build(),

@@ -53,6 +53,9 @@ pub struct Scenario {
     pub seed: u64,
     /// How many nodes there are, trackers and those of flash crowds not counted.
     pub nodes: u32,
+    /// Whether stamps stand in for the signatures of packets, see [`WorldBuilder::stamps`](ipv8_sim::WorldBuilder::stamps): what comes
+    /// out is the same but for the hash of the trace, for a fraction of the time.
+    pub stamps: bool,
     /// Where nodes find their first peers.
     pub trackers: Trackers,
     /// What the nodes run.
@@ -95,6 +98,7 @@ impl Scenario {
             about: String::new(),
             seed: 1,
             nodes: 100,
+            stamps: false,
             trackers: Trackers::default(),
             overlay: Overlay::default(),
             join: Join::default(),
