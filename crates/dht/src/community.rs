@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
+    Community, Context, DropReason, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -20,6 +20,7 @@ use crate::{
     pace::Pace,
     publish::Publications,
     routing::{DhtNode, RoutingTable},
+    stats::DhtStats,
     store::{Entry, MemoryStore, Put, Source, Store},
     token::{Token, TokenSecrets},
     value::{MAX_VALUE_LEN, Value, ValueError},
@@ -60,6 +61,7 @@ pub struct DhtCommunity {
     pub(crate) publications: Publications,
     /// When our own neighbourhood was searched last.
     pub(crate) joined: Families<Option<Time>>,
+    pub(crate) stats: DhtStats,
 }
 
 impl Default for DhtCommunity {
@@ -88,6 +90,7 @@ impl DhtCommunity {
             pace: Pace::default(),
             publications: Publications::default(),
             joined: Families::default(),
+            stats: DhtStats::default(),
         }
     }
 
@@ -118,6 +121,12 @@ impl DhtCommunity {
         self.stores.get_mut(family).as_mut()
     }
 
+    /// What it refused, and why.
+    #[must_use]
+    pub const fn stats(&self) -> &DhtStats {
+        &self.stats
+    }
+
     /// Sets the secrets of our tokens, which are random otherwise: for tests.
     pub fn set_token_secrets(&mut self, secrets: TokenSecrets) {
         self.secrets = Some(secrets);
@@ -143,11 +152,15 @@ impl DhtCommunity {
         }
         let table = self.tables.get_mut(family).get_or_insert_with(|| RoutingTable::new(own));
         table.set_own(own, now);
+        if table.is_crowded(&node, now) {
+            self.stats.nodes_crowded += 1;
+            return None;
+        }
         table.add(node, now)
     }
 
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
-    fn requesting(&mut self, cx: &Context<'_>, from: &Peer) -> Option<DhtNode> {
+    fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());
         let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
         if self
@@ -155,7 +168,8 @@ impl DhtCommunity {
             .and_then(|table| table.get(&node.id()))
             .is_some_and(|node| node.is_blocked(now))
         {
-            tracing::debug!(peer = %from, "dropped: too many queries");
+            self.stats.queries_limited += 1;
+            cx.count_drop(DropReason::RateLimited);
             return None;
         }
         if let Some(known) = self.add_node(cx, node.clone()) {
@@ -228,12 +242,17 @@ impl DhtCommunity {
         source: Source,
         max_age: Duration,
     ) -> Result<Put, ValueError> {
-        let read = Value::decode(value)?;
+        let read = Value::decode(value).inspect_err(|_| self.stats.values_invalid += 1)?;
         let entry =
             Entry { key, id: read.storage_id(value), value: value.to_vec(), version: read.version, max_age, source };
         let put = self.store_mut(family).put(entry, cx.unix_time());
-        if put == Put::NoRoom {
-            tracing::debug!(?source, "a value was not kept: there are too many");
+        match put {
+            Put::Kept => self.stats.values_kept += 1,
+            Put::Older => self.stats.values_older += 1,
+            Put::NoRoom => {
+                self.stats.values_no_room += 1;
+                tracing::debug!(?source, "a value was not kept: there are too many");
+            }
         }
         Ok(put)
     }
@@ -275,7 +294,9 @@ impl DhtCommunity {
         let Some(node) = self.requesting(cx, from) else { return };
         let fits = request.values.len() <= MOST_IN_MESSAGE && request.values.iter().all(|v| v.len() <= MAX_VALUE_LEN);
         if !fits || !self.secrets(cx).is_valid(node.peer(), &request.token) {
-            tracing::debug!(peer = %node.peer(), fits, "nothing stored: too much, or a token that is not valid");
+            self.stats.stores_too_large += u64::from(!fits);
+            self.stats.tokens_refused += u64::from(fits);
+            cx.count_drop(DropReason::Refused);
             return;
         }
         let (family, max_age) = (Family::of(node.address()), self.max_age(cx, &node, &request.target));

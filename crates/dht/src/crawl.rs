@@ -168,10 +168,19 @@ impl Crawl {
         self.answers.push((sender, answer));
     }
 
-    /// A node did not answer. Those who named it lose credit.
-    pub fn was_silent(&mut self, node: &Contact) {
-        self.silent = self.silent.saturating_add(1);
+    /// A node does not answer as soon as most do. Those who named it lose credit.
+    pub fn is_late(&mut self, node: &Contact) {
         self.give_credit(node, |credit| credit.1 = credit.1.saturating_add(1));
+    }
+
+    /// It answered after all.
+    pub fn was_late(&mut self, node: &Contact) {
+        self.give_credit(node, |credit| credit.1 = credit.1.saturating_sub(1));
+    }
+
+    /// It did not.
+    pub const fn was_silent(&mut self) {
+        self.silent = self.silent.saturating_add(1);
     }
 
     fn give_credit(&mut self, node: &Contact, change: impl Fn(&mut (u32, u32))) {

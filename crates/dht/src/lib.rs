@@ -23,6 +23,7 @@ pub mod id;
 pub mod lookup;
 pub mod messages;
 pub mod routing;
+pub mod stats;
 pub mod store;
 pub mod token;
 pub mod value;
@@ -41,6 +42,7 @@ pub use self::{
     id::{Key, NodeId},
     lookup::{TraceEvent, TraceStep},
     publish::MOST_PUBLICATIONS,
+    stats::DhtStats,
     storing::Stored,
     value::{Sign, Value},
 };

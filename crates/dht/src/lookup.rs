@@ -81,12 +81,17 @@ struct Waiting {
     node: Contact,
     hops: u32,
     since: Time,
+    late: bool,
 }
 
 impl Lane {
     /// Takes the next node to ask, or tells when one can be asked.
     fn next(&mut self, dht: &DhtCommunity, now: Time) -> Result<Option<Todo>, Time> {
-        let fresh = self.waiting.iter().filter(|waiting| now.since(waiting.since) < STALLED).count();
+        for waiting in self.waiting.iter_mut().filter(|waiting| now.since(waiting.since) >= STALLED && !waiting.late) {
+            waiting.late = true;
+            self.crawl.is_late(&waiting.node);
+        }
+        let fresh = self.waiting.iter().filter(|waiting| !waiting.late).count();
         if fresh >= IN_FLIGHT || self.crawl.is_done() {
             return Ok(None);
         }
@@ -102,7 +107,7 @@ impl Lane {
             && !self.crawl.todo().iter().any(|t| wanted(t) && believed.contains(&t.node.peer.mid()));
         let wanted = |todo: &Todo| wanted(todo) && (any || believed.contains(&todo.node.peer.mid()));
         if let Some(todo) = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now) {
-            self.waiting.push(Waiting { node: todo.node.clone(), hops: todo.hops, since: now });
+            self.waiting.push(Waiting { node: todo.node.clone(), hops: todo.hops, since: now, late: false });
             return Ok(Some(todo));
         }
         // Those that are left were asked too much lately.
@@ -189,10 +194,13 @@ impl Lookup {
 
     /// Those who were waited for long enough, in vain, are noted as silent.
     fn give_up(&mut self, now: Time) -> Result<(), HandleError> {
-        let lanes = &mut self.lanes;
+        let (lanes, trace, at) = (&mut self.lanes, &mut self.trace, now.since(self.started));
         self.handle.with(|dht, _| {
             for lane in lanes {
                 for waiting in lane.waiting.drain(..).filter(|waiting| now.since(waiting.since) >= GIVEN_UP) {
+                    dht.stats.nodes_silent += 1;
+                    let (node, hops) = (waiting.node.peer.clone(), waiting.hops);
+                    trace.push(TraceStep { at, node, hops, event: TraceEvent::Silent });
                     if let Some(node) = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id)) {
                         node.timed_out();
                     }
@@ -264,14 +272,20 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let hops = lane.waiting.iter().find(|waiting| waiting.node == node).map_or(1, |waiting| waiting.hops);
+        let waiting = lane.waiting.iter().find(|waiting| waiting.node == node);
+        let (hops, late) = waiting.map_or((1, false), |waiting| (waiting.hops, waiting.late));
         lane.waiting.retain(|waiting| waiting.node != node);
-        if answer.is_none() {
-            lane.crawl.was_silent(&node);
+        match answer {
+            None => lane.crawl.was_silent(),
+            Some(_) if late => lane.crawl.was_late(&node),
+            Some(_) => {}
         }
-        let (event, at) = self.handle.with(|_, cx| {
+        let (event, at) = self.handle.with(|dht, cx| {
             let at = cx.now().since(started);
-            let Some(answer) = answer else { return (TraceEvent::Silent, at) };
+            let Some(answer) = answer else {
+                dht.stats.nodes_silent += 1;
+                return (TraceEvent::Silent, at);
+            };
             if !force_nodes && !answer.values.is_empty() {
                 let count = answer.values.len();
                 let values = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
@@ -288,6 +302,7 @@ impl Lookup {
                 })
                 .collect();
             let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
+            dht.stats.nodes_refused += u64::try_from(refused).unwrap_or(u64::MAX);
             lane.crawl.answered(node.clone(), Answer::Nodes(nodes));
             (TraceEvent::Nodes { named, refused }, at)
         })?;

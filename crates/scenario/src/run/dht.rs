@@ -177,8 +177,10 @@ impl Simulation {
     pub(super) fn publish(&mut self, value: u32) {
         let Some(plan) = self.scenario.dht.clone() else { return };
         let mut rng = generator(self.scenario.seed, For::Value, 1 << 32 | u64::from(value));
-        let publisher = match (plan.staying, value % 2) {
-            (1.., 0) => Some(value / 2 % plan.staying).filter(|number| self.is_settled(*number)),
+        // Each moment gets as many values of the one kind of publishers as of the other.
+        let turn = value / u32::try_from(plan.find_at.len()).unwrap_or(1).max(1);
+        let publisher = match (plan.staying, turn % 2) {
+            (1.., 0) => Some(turn / 2 % plan.staying).filter(|number| self.is_settled(*number)),
             _ => self.settled(plan.staying, &mut rng),
         };
         match publisher {
