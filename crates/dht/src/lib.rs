@@ -28,6 +28,7 @@ pub mod keep;
 pub mod lookup;
 pub mod messages;
 pub mod routing;
+pub mod stats;
 pub mod store;
 pub mod token;
 pub mod value;
@@ -47,6 +48,7 @@ pub use self::{
     id::{Key, NodeId, key_of},
     lookup::{TraceEvent, TraceStep},
     publish::MOST_PUBLICATIONS,
+    stats::DhtStats,
     storing::Stored,
     value::{Sign, Value},
 };

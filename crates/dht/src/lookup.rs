@@ -1,6 +1,7 @@
 //! A search under way: an async function over [`Crawl`], in both address families at once.
 
 use std::{
+    collections::BTreeSet,
     future::Future,
     net::{IpAddr, SocketAddr},
     pin::Pin,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time};
+use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, TARGET_NODES},
@@ -17,6 +19,7 @@ use crate::{
     id::{Distance, Key},
     messages::{FindRequest, FindResponse},
     routing::DhtNode,
+    value::Value,
 };
 
 /// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
@@ -25,6 +28,14 @@ fn patience(at: SocketAddr) -> RequestOptions {
     RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2)).at(at)
 }
 
+/// After how long a node that has not answered holds up nobody: another is asked in its place. (With the reference, four silent
+/// nodes hold up a search for two seconds.)
+const STALLED: Duration = Duration::from_millis(700);
+
+/// After how long nobody waits for it if enough others have answered: long enough for an answer to the second question, if the
+/// first was lost.
+const GIVEN_UP: Duration = Duration::from_millis(1_200);
+
 /// One line of the trace of a search.
 #[derive(Clone, Debug)]
 pub struct TraceStep {
@@ -32,6 +43,9 @@ pub struct TraceStep {
     pub at: Duration,
     /// Which node it is about.
     pub node: Peer,
+    /// How far it is along the way by which it was heard of: 1 for a node of our own table, one more than the node that named
+    /// it for all others. 0 where it is told of a peer that is to be connected, and of those who are asked for it.
+    pub hops: u32,
     /// What happened.
     pub event: TraceEvent,
 }
@@ -94,13 +108,22 @@ const RESERVE: usize = 4;
 struct Lane {
     family: Family,
     crawl: Crawl,
-    waiting: Vec<Contact>,
+    waiting: Vec<Waiting>,
     /// Whether some nodes need not be asked.
     may_spare: bool,
     /// Those that are not asked now, since it is known what they would say.
     spared: Vec<Contact>,
     /// Whether values are looked for.
     for_values: bool,
+}
+
+/// A node that was asked.
+struct Waiting {
+    node: Contact,
+    hops: u32,
+    since: Time,
+    /// It holds up nobody any more.
+    late: bool,
 }
 
 impl Lane {
@@ -110,8 +133,13 @@ impl Lane {
 
     /// Takes the next node to ask, or tells when one can be asked.
     fn next(&mut self, dht: &DhtCommunity, now: Time) -> Result<Option<Todo>, Time> {
+        for waiting in self.waiting.iter_mut().filter(|waiting| now.since(waiting.since) >= STALLED && !waiting.late) {
+            waiting.late = true;
+            self.crawl.is_late(&waiting.node);
+        }
         self.spared = if self.may_spare { self.to_spare(dht, now) } else { Vec::new() };
-        if self.waiting.len() >= IN_FLIGHT || self.crawl.is_done() {
+        let fresh = self.waiting.iter().filter(|waiting| !waiting.late).count();
+        if fresh >= IN_FLIGHT || self.crawl.is_done() {
             return Ok(None);
         }
         // Those that are waited for will most likely answer: nobody is asked in case they do not.
@@ -121,11 +149,17 @@ impl Lane {
             horizon.is_none_or(|horizon| todo.node.id.distance(&target) < horizon) && !spared.contains(&todo.node)
         };
         let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
+        // Who is not to be believed is asked for want of others only.
+        let believed: BTreeSet<Mid> =
+            self.crawl.todo().iter().filter(|todo| self.crawl.is_believed(todo)).map(|t| t.node.peer.mid()).collect();
+        let is_believed = |todo: &Todo| believed.contains(&todo.node.peer.mid());
+        let any = horizon.is_none() && fresh == 0 && !self.crawl.todo().iter().any(|t| wanted(t) && is_believed(t));
+        let wanted = |todo: &Todo| wanted(todo) && (any || is_believed(todo));
         let may_spare = self.may_spare;
         let is_busy = |todo: &Todo| may_spare && dht.pace.room(&todo.node.peer.mid(), now) <= RESERVE;
         let taken = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now && !is_busy(todo));
         if let Some(todo) = taken.or_else(|| self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now)) {
-            self.waiting.push(todo.node.clone());
+            self.waiting.push(Waiting { node: todo.node.clone(), hops: todo.hops, since: now, late: false });
             return Ok(Some(todo));
         }
         // Those that are left were asked too much lately. Where others agree they are not waited for.
@@ -139,8 +173,7 @@ impl Lane {
     /// The nodes that need not be asked: they answered lately, told us a token that is still good, and either four that are
     /// closer are asked, or they were asked much lately and four others are.
     fn to_spare(&self, dht: &DhtCommunity, now: Time) -> Vec<Contact> {
-        let asked: Vec<_> =
-            self.crawl.answered_at().chain(self.waiting.iter().map(|node| self.distance(node))).collect();
+        let asked: Vec<_> = self.crawl.answered_at().chain(self.fresh()).collect();
         let is_spared = |todo: &&Todo| {
             let distance = self.distance(&todo.node);
             let closer = asked.iter().filter(|asked| **asked < distance).count();
@@ -151,11 +184,16 @@ impl Lane {
         self.crawl.todo().iter().filter(is_spared).map(|todo| todo.node.clone()).collect()
     }
 
+    /// How far away those are that were asked and will most likely answer.
+    fn fresh(&self) -> impl Iterator<Item = Distance> {
+        self.waiting.iter().filter(|waiting| !waiting.late).map(|waiting| self.distance(&waiting.node))
+    }
+
     /// How far away the last node is that needs to be asked or waited for: eight that are closer answered or are spared; or,
     /// where values are looked for, four that are closer agree. (The reference asks all that it has, and waits for all.) On
     /// request the nodes that are waited for count as well.
     fn horizon(&self, with_waiting: bool) -> Option<Distance> {
-        let waiting = || self.waiting.iter().filter(|_| with_waiting).map(|node| self.distance(node));
+        let waiting = || self.fresh().filter(|_| with_waiting);
         let nth = |mut distances: Vec<Distance>, count: usize| {
             distances.sort_unstable();
             distances.get(count - 1).copied()
@@ -168,9 +206,18 @@ impl Lane {
     }
 
     /// Whether an answer that is waited for could still change anything.
-    fn must_wait(&self) -> bool {
+    fn must_wait(&self, now: Time) -> bool {
         let horizon = self.horizon(false);
-        self.waiting.iter().any(|node| horizon.is_none_or(|horizon| self.distance(node) < horizon))
+        let could = |waiting: &Waiting, horizon: Distance| {
+            self.distance(&waiting.node) < horizon && now.since(waiting.since) < GIVEN_UP
+        };
+        self.waiting.iter().any(|waiting| horizon.is_none_or(|horizon| could(waiting, horizon)))
+    }
+
+    /// When waiting on makes a difference the next time although nobody answers.
+    fn changes_at(&self, now: Time) -> Option<Time> {
+        let times = self.waiting.iter().flat_map(|waiting| [waiting.since + STALLED, waiting.since + GIVEN_UP]);
+        times.filter(|time| *time > now).min()
     }
 
     /// The nodes that answered or were spared, closest first.
@@ -234,15 +281,42 @@ impl Lookup {
     /// Asks whom it may, and takes one answer in. False when the search is over.
     pub(crate) async fn step(&mut self) -> Result<bool, HandleError> {
         loop {
-            let blocked = self.ask_next()?;
-            if self.lanes.iter().any(Lane::must_wait) {
-                let (lane, node, answer) = self.first_answer().await;
+            let (now, blocked) = self.ask_next()?;
+            if self.lanes.iter().any(|lane| lane.must_wait(now)) {
+                let changes = self.lanes.iter().filter_map(|lane| lane.changes_at(now)).min();
+                let handle = self.handle.clone();
+                let first = self.first_answer();
+                let answer = match changes {
+                    Some(changes) => handle.timeout(changes.since(now), first).await.ok(),
+                    None => Some(first.await),
+                };
+                let Some((lane, node, answer)) = answer else { continue };
                 self.take_in(lane, node, answer)?;
                 return Ok(true);
             }
-            let Some((now, free)) = blocked else { return Ok(false) };
+            let Some(free) = blocked else {
+                self.give_up(now)?;
+                return Ok(false);
+            };
             self.handle.sleep(free.since(now)).await;
         }
+    }
+
+    /// Those who were waited for long enough, in vain, are noted as silent.
+    fn give_up(&mut self, now: Time) -> Result<(), HandleError> {
+        let (lanes, trace, at) = (&mut self.lanes, &mut self.trace, now.since(self.started));
+        self.handle.with(|dht, _| {
+            for lane in lanes {
+                for waiting in lane.waiting.drain(..).filter(|waiting| now.since(waiting.since) >= GIVEN_UP) {
+                    dht.stats.nodes_silent += 1;
+                    let (node, hops) = (waiting.node.peer.clone(), waiting.hops);
+                    trace.push(TraceStep { at, node, hops, event: TraceEvent::Silent });
+                    if let Some(node) = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id)) {
+                        node.timed_out();
+                    }
+                }
+            }
+        })
     }
 
     /// Runs to its end.
@@ -251,11 +325,11 @@ impl Lookup {
         Ok(())
     }
 
-    /// Asks as many nodes as may be asked. If some may not yet: now, and when the first of them may be.
-    fn ask_next(&mut self) -> Result<Option<(Time, Time)>, HandleError> {
+    /// Asks as many nodes as may be asked. Says what time it is, and if some may not yet, when the first of them may be.
+    fn ask_next(&mut self) -> Result<(Time, Option<Time>), HandleError> {
         let (lanes, question, started) = (&mut self.lanes, self.question, self.started);
-        let (chosen, blocked) = self.handle.with(|dht, cx| {
-            let (mut chosen, mut blocked, now) = (Vec::new(), None::<(Time, Time)>, cx.now());
+        let (chosen, now, blocked) = self.handle.with(|dht, cx| {
+            let (mut chosen, mut blocked, now) = (Vec::new(), None::<Time>, cx.now());
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
@@ -265,28 +339,27 @@ impl Lookup {
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
                             }
-                            chosen.push((place, lane.family, todo.node, now.since(started)));
+                            chosen.push((place, lane.family, todo.node, todo.hops, now.since(started)));
                         }
                         Ok(None) => break,
                         Err(free) => {
-                            let first = blocked.map_or(free, |(_, other)| free.min(other));
-                            blocked = Some((now, first));
+                            blocked = Some(blocked.map_or(free, |other| free.min(other)));
                             break;
                         }
                     }
                 }
             }
-            (chosen, blocked)
+            (chosen, now, blocked)
         })?;
-        for (place, family, node, at) in chosen {
-            self.trace.push(TraceStep { at, node: node.peer.clone(), event: TraceEvent::Asked });
+        for (place, family, node, hops, at) in chosen {
+            self.trace.push(TraceStep { at, node: node.peer.clone(), hops, event: TraceEvent::Asked });
             let handle = self.handle.clone();
             self.asking.push(Box::pin(async move {
                 let answer = ask(&handle, family, &node, question).await;
                 (place, node, answer)
             }));
         }
-        Ok(blocked)
+        Ok((now, blocked))
     }
 
     /// The first that is ready of those that are waited for; ties go to the one that waits for longest.
@@ -310,10 +383,20 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        lane.waiting.retain(|waiting| *waiting != node);
-        let (event, at) = self.handle.with(|_, cx| {
+        let waiting = lane.waiting.iter().find(|waiting| waiting.node == node);
+        let (hops, late) = waiting.map_or((1, false), |waiting| (waiting.hops, waiting.late));
+        lane.waiting.retain(|waiting| waiting.node != node);
+        match answer {
+            None => lane.crawl.was_silent(),
+            Some(_) if late => lane.crawl.was_late(&node),
+            Some(_) => {}
+        }
+        let (event, at) = self.handle.with(|dht, cx| {
             let at = cx.now().since(started);
-            let Some(answer) = answer else { return (TraceEvent::Silent, at) };
+            let Some(answer) = answer else {
+                dht.stats.nodes_silent += 1;
+                return (TraceEvent::Silent, at);
+            };
             if !force_nodes && !answer.values.is_empty() {
                 let count = answer.values.len();
                 let values = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
@@ -330,10 +413,11 @@ impl Lookup {
                 })
                 .collect();
             let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
+            dht.stats.nodes_refused += u64::try_from(refused).unwrap_or(u64::MAX);
             lane.crawl.answered(node.clone(), Answer::Nodes(nodes));
             (TraceEvent::Nodes { named, refused }, at)
         })?;
-        self.trace.push(TraceStep { at, node: node.peer, event });
+        self.trace.push(TraceStep { at, node: node.peer, hops, event });
         Ok(())
     }
 
@@ -351,7 +435,9 @@ impl Lookup {
     pub(crate) fn to_cache(&self) -> Vec<(Family, Contact, Vec<Vec<u8>>)> {
         let of = |lane: &Lane| {
             let node = lane.crawl.cache_candidate()?.clone();
-            let values: Vec<_> = lane.crawl.values().into_iter().take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
+            // Nobody is made to keep what somebody made up.
+            let values = lane.crawl.values().into_iter().filter(|value| Value::decode(value).is_ok());
+            let values: Vec<_> = values.take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
             (!values.is_empty()).then_some((lane.family, node, values))
         };
         self.lanes.iter().filter_map(of).collect()

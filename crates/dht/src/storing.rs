@@ -9,6 +9,7 @@ use crate::{
     crawl::Contact,
     family::Family,
     id::Key,
+    lookup::TraceStep,
     messages::StoreRequest,
     store::{Put, Source},
 };
@@ -31,6 +32,8 @@ pub struct Stored {
     pub later: usize,
     /// Whether this node keeps it too, being one of the closest.
     pub here: bool,
+    /// How the nodes were searched for, in order.
+    pub trace: Vec<TraceStep>,
 }
 
 /// Stores values under a key on some nodes, closest first, that told us a token lately; and here, if there are few of them or
@@ -72,7 +75,7 @@ pub(crate) async fn store_on(
     } else {
         confirmed.extend(all(later).await);
     }
-    Ok(Stored { nodes: confirmed, later: stored_later, here })
+    Ok(Stored { nodes: confirmed, later: stored_later, here, trace: Vec::new() })
 }
 
 type Storing = Pin<Box<dyn Future<Output = Option<Peer>> + Send>>;

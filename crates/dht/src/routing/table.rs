@@ -8,10 +8,16 @@ use std::{
 use ipv8_core::Time;
 
 use super::{
-    bucket::Bucket,
+    bucket::{BUCKET_SIZE, Bucket},
     node::{DhtNode, NodeStatus},
 };
-use crate::id::{Key, NodeId, common_prefix};
+use crate::{
+    family::{is_near, is_public},
+    id::{Key, NodeId, common_prefix},
+};
+
+/// Nodes of one public address in a table.
+const MOST_AT_ONE_ADDRESS: usize = 2;
 
 /// The nodes that are known of one address family.
 ///
@@ -103,6 +109,23 @@ impl RoutingTable {
     /// The node with this id, to change it.
     pub fn get_mut(&mut self, id: &NodeId) -> Option<&mut DhtNode> {
         self.bucket_mut(id)?.get_mut(id)
+    }
+
+    /// Whether so many nodes are known of a newcomer's address, or so many of its network in its bucket, that it gets no place:
+    /// two at one address of the Internet, and half a bucket in one network. Ids follow from addresses, so that whoever has many
+    /// keys at few addresses could fill one part of the table, and with it what we believe to be all the nodes there. In private
+    /// networks and on one machine there may be any number. (The reference has no such rule.)
+    #[must_use]
+    pub fn is_crowded(&self, newcomer: &DhtNode, now: Time) -> bool {
+        let (id, ip) = (newcomer.id(), newcomer.address().ip());
+        let Some(bucket) = self.bucket(&id).filter(|bucket| is_public(ip) && bucket.get(&id).is_none()) else {
+            return false;
+        };
+        let counts = |node: &&DhtNode| node.status(now) != NodeStatus::Bad;
+        // Nodes at one address share 24 bits of their ids, and with few exceptions a bucket.
+        let here = self.nodes().filter(counts).filter(|node| node.address().ip() == ip).count();
+        let near = bucket.nodes().iter().filter(counts).filter(|node| is_near(node.address().ip(), ip)).count();
+        here >= MOST_AT_ONE_ADDRESS || near >= BUCKET_SIZE / 2
     }
 
     /// Adds a node, or notes its new address; `None` if there is no room for it. What is returned is the table's own.

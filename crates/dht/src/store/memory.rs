@@ -202,8 +202,15 @@ impl Store for MemoryStore {
     }
 
     fn get(&self, key: &Key, offset: usize, limit: usize) -> Vec<Vec<u8>> {
-        let values = self.keys.get(key).into_iter().flatten();
-        values.skip(offset).take(limit).map(|kept| kept.entry.value.clone()).collect()
+        let mut turns: HashMap<Source, usize> = HashMap::new();
+        let mut values: Vec<_> = self.keys.get(key).into_iter().flatten().map(|kept| (0, kept)).collect();
+        for (turn, kept) in &mut values {
+            let turns = turns.entry(kept.entry.source).or_default();
+            *turn = *turns;
+            *turns += 1;
+        }
+        values.sort_by_key(|(turn, kept)| (kept.entry.id == kept.entry.key, *turn));
+        values.into_iter().skip(offset).take(limit).map(|(_, kept)| kept.entry.value.clone()).collect()
     }
 
     fn expire(&mut self, now: Duration) -> usize {
