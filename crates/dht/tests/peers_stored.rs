@@ -49,6 +49,8 @@ fn a_peer_stores_itself_where_it_is_and_nobody_else() {
     assert!(ours.send(&other, ELSEWHERE, &request).is_empty());
     let request = StorePeerRequest { target: peer.mid().0, ..request };
     assert!(ours.send(&peer, HERE, &request).is_empty());
+    // What seems to come from our own address does not send punctures there.
+    assert!(!store(&ours, &other, "10.0.0.1:1", other.mid()));
     assert_eq!(stored(&ours), [(peer.mid(), HERE.parse().unwrap())]);
 }
 

@@ -1,6 +1,6 @@
 //! The peers that we remember for others, and what we answer about them.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{Context, DropReason, Peer, RequestError, Time};
@@ -133,6 +133,11 @@ impl StoredPeers {
     }
 }
 
+/// Where we are.
+fn own_addresses(cx: &Context<'_>) -> [SocketAddr; 3] {
+    [cx.wan(), cx.lan(), cx.preferred()]
+}
+
 impl DhtCommunity {
     /// The peers that are remembered for others, each with where it is; at most [`MOST_STORED`].
     pub fn stored_peers(&self) -> impl Iterator<Item = &Peer> {
@@ -160,9 +165,10 @@ impl DhtCommunity {
             return;
         }
         let peer = Peer::new(from.key().clone(), source(cx, from));
-        // Nobody can store anybody else, nor say that it is where it is not: the token was sent there.
-        if request.target != peer.mid().0 || !self.secrets(cx).is_valid(&peer, &request.token) {
-            tracing::debug!(%peer, "not remembered: another's id, or a token that is not valid");
+        // Nobody can store anybody else, nor say that it is where it is not, as the token was sent there; nor that it is here.
+        let here = own_addresses(cx).contains(&peer.address());
+        if here || request.target != peer.mid().0 || !self.secrets(cx).is_valid(&peer, &request.token) {
+            tracing::debug!(%peer, here, "not remembered: another's id, or a token that is not valid");
             return;
         }
         let to = peer.address();
@@ -183,7 +189,7 @@ impl DhtCommunity {
             .collect();
         let [.., high, low] = request.identifier.to_be_bytes();
         let identifier = u16::from_be_bytes([high, low]);
-        let own = [cx.wan(), cx.lan(), cx.preferred()];
+        let own = own_addresses(cx);
         for node in &nodes {
             // Nobody needs to open its NAT for itself, and nobody can have us ask ourselves.
             if node.address == asker || own.contains(&node.address) {
