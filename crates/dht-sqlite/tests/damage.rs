@@ -7,7 +7,7 @@ use std::{fs, io::Write, path::Path};
 
 use common::{batch, open};
 use ipv8_dht::keep::{Disk, Saved};
-use ipv8_dht_sqlite::{OpenError, Options, SqliteDisk};
+use ipv8_dht_sqlite::OpenError;
 use rusqlite::{Connection, config::DbConfig};
 
 /// The files of a directory whose names begin so, by name.
@@ -212,34 +212,4 @@ fn a_directory_that_is_read_only_is_a_clear_error() {
     let error = open(&directory.path().join("dht.sqlite")).unwrap_err();
     only_read(directory.path(), 0o700);
     assert!(matches!(error, OpenError::Io { .. }), "{error}");
-}
-
-#[test]
-fn a_full_disk_is_an_error_and_what_was_written_before_stays() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("dht.sqlite");
-    let (mut disk, ..) = SqliteDisk::open(&path, &Options::default().most_pages(40)).unwrap();
-    let mut expected = Saved::default();
-    let mut full = 0;
-    for number in 0..40 {
-        let batch = batch(number * 100..(number + 1) * 100);
-        match disk.commit(&batch) {
-            Ok(()) => expected.apply(&batch),
-            Err(error) => {
-                assert!(error.to_string().contains("full"), "{error}");
-                full += 1;
-            }
-        }
-    }
-    assert!(full > 0 && !expected.v4.is_empty(), "{full} commits found it full");
-    // Once there is room again, it goes on.
-    let mut less = ipv8_dht::keep::Batch::default();
-    less.v4.removed.extend(expected.v4.keys());
-    disk.commit(&less).unwrap();
-    expected.apply(&less);
-    let more = batch(9_000..9_050);
-    disk.commit(&more).unwrap();
-    expected.apply(&more);
-    drop(disk);
-    assert_eq!(open(&path).unwrap().1, expected);
 }
