@@ -292,7 +292,7 @@ impl Simulation {
             tally.finds.asked.add(asked(&trace));
             // One that has it itself needs nobody.
             let told = |step: &&TraceStep| matches!(step.event, TraceEvent::Values(_)) && step.at <= found - started;
-            tally.finds.hops.add(farthest(trace.iter().filter(told).next_back().into_iter()));
+            tally.finds.hops.add(farthest(trace.iter().rfind(told).into_iter()));
         };
         drop(handle.spawn(finding));
     }
