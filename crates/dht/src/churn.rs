@@ -65,6 +65,7 @@ fn drop_bad(dht: &mut DhtCommunity, cx: &mut Context<'_>) {
         let bad = dht.table_mut(family).map(|table| table.remove_bad(now)).unwrap_or_default();
         for node in bad {
             tracing::debug!(node = %node.peer(), "dropped: it does not answer");
+            dht.discovery.keepers.get_mut(family).remove(&node.id());
             cx.network_mut().remove(&node.peer().mid());
         }
     }

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, DropReason, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
+    Community, Context, DropReason, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy,
+    StrategyCatalog, Target, Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -17,6 +18,7 @@ use crate::{
     discovery::Discovery,
     family::{Families, Family},
     id::{Key, NodeId},
+    lookup::where_it_is,
     messages::{
         ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
         StoreRequest, StoreResponse,
@@ -56,7 +58,7 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// Load it with [`DhtCommunity::overlay`], then use it through [`Dht`](crate::Dht).
 pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
-    tables: Families<Option<RoutingTable>>,
+    pub(crate) tables: Families<Option<RoutingTable>>,
     stores: Families<Box<dyn Store>>,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
@@ -192,12 +194,23 @@ impl DhtCommunity {
         let asked = cx.now();
         let Some(node) = self.table_mut(family).and_then(|table| table.get_mut(id)) else { return };
         node.last_ping = Some(asked);
-        let (peer, id) = (node.peer().clone(), *id);
-        self.pace.note(peer.mid(), asked);
+        let (peer, id) = (where_it_is(cx, family, node.peer()), *id);
         let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
             dht.heard(cx.now(), family, &id, asked, answer.as_ref().err());
         };
-        if let Err(error) = cx.request_within(PING_PATIENCE, &peer, PingRequest { identifier: 0 }, then) {
+        self.ping_at(cx, &peer, then);
+    }
+
+    /// Asks somebody who may be at an address whether it is there, and says what comes of it.
+    pub(crate) fn ping_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        peer: &Peer,
+        then: impl FnOnce(&mut Self, &mut Context<'_>, Result<PingResponse, RequestError>) + Send + 'static,
+    ) {
+        self.pace.note(peer.mid(), cx.now());
+        let options = RequestOptions::within(PING_PATIENCE).at(peer.address());
+        if let Err(error) = cx.request_within(options, peer, PingRequest { identifier: 0 }, then) {
             tracing::debug!(%peer, %error, "not pinged");
         }
     }
@@ -256,7 +269,7 @@ impl DhtCommunity {
     }
 
     fn on_ping_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: PingRequest) {
-        self.discovery.stored.pinged(from.mid(), source(cx, from), cx.now());
+        self.pinged_by(cx, from);
         if let Some(node) = self.requesting(cx, from) {
             cx.send_to(node.address(), PingResponse { identifier: request.identifier });
         }

@@ -21,8 +21,8 @@ use crate::{
 
 /// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
 /// reference waits for two seconds and asks once.
-fn patience() -> RequestOptions {
-    RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2))
+fn patience(at: SocketAddr) -> RequestOptions {
+    RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2)).at(at)
 }
 
 /// One line of the trace of a search.
@@ -259,7 +259,8 @@ impl Lookup {
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
-                        Ok(Some(todo)) => {
+                        Ok(Some(mut todo)) => {
+                            todo.node.peer = where_it_is(cx, lane.family, &todo.node.peer);
                             dht.pace.note(todo.node.peer.mid(), now);
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
@@ -367,6 +368,14 @@ impl Lookup {
     }
 }
 
+/// Where a node is asked that others name: there, since its id depends on its address, and a known key may be named at an address
+/// that is not its own. But if it is known to be at another port there, at that one.
+pub(crate) fn where_it_is(cx: &Context<'_>, family: Family, named: &Peer) -> Peer {
+    let known = cx.network().get(&named.mid()).into_iter().flat_map(|record| record.addresses().seen());
+    let address = known.filter(|known| Family::of(*known) == family && known.ip() == named.address().ip()).last();
+    Peer::new(named.key().clone(), address.unwrap_or_else(|| named.address()))
+}
+
 /// Whether a node that `by` named can be asked by us.
 fn may_be_asked(cx: &Context<'_>, family: Family, named: &Contact, by: &Contact) -> bool {
     Family::of(named.address()) == family && is_plausible(cx, &named.peer, by.address())
@@ -403,7 +412,8 @@ fn ask_for_puncture(dht: &mut DhtCommunity, cx: &mut Context<'_>, node: &Contact
         force_nodes: question.force_nodes,
     };
     let nothing = |_: &mut DhtCommunity, _: &mut Context<'_>, _: Result<FindResponse, _>| {};
-    if let Err(error) = cx.request_within(Duration::from_secs(2), &by.peer, request, nothing) {
+    let options = RequestOptions::within(Duration::from_secs(2)).at(by.address());
+    if let Err(error) = cx.request_within(options, &by.peer, request, nothing) {
         tracing::debug!(%error, "no puncture was asked for");
     }
 }
@@ -418,7 +428,7 @@ async fn ask(
     let (asked, lan_address) = handle.with(|_, cx| (cx.now(), cx.lan())).ok()?;
     let Question { target, force_nodes, offset } = question;
     let request = FindRequest { identifier: 0, lan_address, target, offset, force_nodes };
-    let answer = handle.request_within(patience(), &node.peer, request).await;
+    let answer = handle.request_within(patience(node.address()), &node.peer, request).await;
     let noted = handle.with(|dht, cx| {
         let now = cx.now();
         if let Ok(answer) = &answer {

@@ -1,6 +1,6 @@
 //! Storing values on nodes.
 
-use std::{future::Future, pin::Pin, task::Poll, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::Pin, task::Poll, time::Duration};
 
 use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry};
 
@@ -15,8 +15,8 @@ use crate::{
 
 /// How long a node is waited for: 1.5 seconds, then asked again, and waited for another 3. To store twice does no harm. The
 /// reference waits for 5 seconds and asks once.
-fn patience() -> RequestOptions {
-    RequestOptions::within(Duration::from_millis(1_500)).retry(Retry::times(1).backoff(2))
+pub(crate) fn patience(at: SocketAddr) -> RequestOptions {
+    RequestOptions::within(Duration::from_millis(1_500)).retry(Retry::times(1).backoff(2)).at(at)
 }
 
 /// With so many nodes that confirmed, those that cannot be asked yet are not waited for.
@@ -116,7 +116,7 @@ async fn store_at(
         }
     };
     let request = StoreRequest { identifier: 0, token, target, values };
-    let answer = handle.request_within(patience(), &node.peer, request).await;
+    let answer = handle.request_within(patience(node.address()), &node.peer, request).await;
     let noted = handle.with(|dht, cx| {
         dht.heard(cx.now(), family, &node.id, asked, answer.as_ref().err());
         if answer.is_err() {

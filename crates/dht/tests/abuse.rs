@@ -5,11 +5,12 @@ mod common;
 
 use std::{net::SocketAddr, sync::Arc};
 
-use common::{dht, grown, mid, run, secs, world};
-use ipv8_core::{
-    Community, Context, Interfaces, Node as CoreNode, NodeConfig, OverlayConfig, Peer, Routes, Time,
-    crypto::{Curve, PrivateKey},
+use common::{
+    dht, grown,
+    lone::{Lone, find, key, token},
+    mid, run, secs, world,
 };
+use ipv8_core::{Community, Context, Interfaces, OverlayConfig, Peer, Routes};
 use ipv8_dht::{
     DHT_COMMUNITY, DhtCommunity, DhtConfig, Family, Sign, TraceEvent,
     family::may_be_node,
@@ -18,7 +19,6 @@ use ipv8_dht::{
     value,
 };
 use ipv8_sim::{Link, NodeOptions};
-use rand::{SeedableRng, rngs::StdRng};
 
 /// Answers every question with nodes that are none.
 struct Poisoner {
@@ -38,10 +38,6 @@ impl Poisoner {
         let nodes = self.nodes.to_vec();
         cx.send(from, FindResponse { identifier: request.identifier, token: [0; 20], values: Vec::new(), nodes });
     }
-}
-
-fn key(seed: u8) -> PrivateKey {
-    PrivateKey::generate(Curve::Curve25519, &mut StdRng::from_seed([seed; 32])).unwrap()
 }
 
 #[test]
@@ -107,93 +103,55 @@ fn a_busy_node_is_never_taken_for_a_flood() {
     assert_eq!(world.node(nodes[3]).stats().timeouts, before, "in {:?}", world.now().since(started));
 }
 
-/// A node outside of the simulator, at 10.0.0.1.
-fn node() -> (CoreNode, ipv8_core::Handle<DhtCommunity>) {
-    let node = CoreNode::new(NodeConfig::new(key(99), [3; 32]));
-    node.set_interfaces(Interfaces {
-        lan: Some("10.0.0.1:1".parse().unwrap()),
-        v4: Some("10.0.0.1:1".parse().unwrap()),
-        v6: Some("[2001:db8::1]:1".parse().unwrap()),
-        machine: Vec::new(),
-    });
-    let handle = node.load(DhtCommunity::default().overlay().no_strategies()).unwrap();
-    handle.with(|_, cx| cx.set_wan("10.0.0.1:1".parse().unwrap())).unwrap();
-    (node, handle)
-}
-
-/// Has somebody send a message and returns how many packets come back.
-fn send(
-    (node, handle): &(CoreNode, ipv8_core::Handle<DhtCommunity>),
-    from: (&PrivateKey, &str),
-    message: &impl ipv8_core::wire::Outgoing,
-) -> Vec<Vec<u8>> {
-    let packet = handle.with(|_, cx| cx.pack_as(DHT_COMMUNITY, from.0, None, message).unwrap()).unwrap();
-    node.handle(Time::ZERO, [(from.1.parse().unwrap(), packet.as_slice())]);
-    node.poll(Time::ZERO);
-    let mut sent = Vec::new();
-    node.drain_transmits(&mut sent);
-    sent.into_iter().map(|packet| packet.bytes.to_vec()).collect()
-}
-
-fn find(target: [u8; 20], offset: u32) -> FindRequest {
-    FindRequest { identifier: 1, lan_address: "10.0.0.2:2".parse().unwrap(), target, offset, force_nodes: false }
-}
-
-/// The token in an answer to a find request.
-fn token(answer: &[u8]) -> [u8; 20] {
-    const BEFORE: usize = 22 + 1 + 2 + 74 + 4;
-    answer[BEFORE..BEFORE + 20].try_into().unwrap()
-}
-
 #[test]
 fn values_are_stored_for_the_family_that_they_come_from() {
-    let (ours, asker) = (node(), key(1));
+    let (ours, asker) = (Lone::default(), key(1));
     for (source, family, other) in [("[2001:db8::2]:2", Family::V6, Family::V4), ("10.0.0.2:2", Family::V4, Family::V6)]
     {
-        let before = ours.1.with(|dht, _| (dht.store(family).len(), dht.store(other).len())).unwrap();
-        let answer = send(&ours, (&asker, source), &find([7; 20], 0));
+        let before = ours.handle.with(|dht, _| (dht.store(family).len(), dht.store(other).len())).unwrap();
+        let answer = ours.send(&asker, source, &find([7; 20], 0));
         let request = StoreRequest {
             identifier: 2,
             token: token(answer.last().unwrap()),
             target: [7; 20],
             values: vec![value::encode_unsigned(b"here")],
         };
-        assert_eq!(send(&ours, (&asker, source), &request).len(), 1);
-        let after = ours.1.with(|dht, _| (dht.store(family).len(), dht.store(other).len())).unwrap();
+        assert_eq!(ours.send(&asker, source, &request).len(), 1);
+        let after = ours.handle.with(|dht, _| (dht.store(family).len(), dht.store(other).len())).unwrap();
         assert_eq!(after, (before.0 + 1, before.1), "{family:?}");
     }
 }
 
 #[test]
 fn a_token_is_good_at_its_address_only() {
-    let (ours, asker) = (node(), key(1));
-    let answer = send(&ours, (&asker, "10.0.0.2:2"), &find([7; 20], 0));
+    let (ours, asker) = (Lone::default(), key(1));
+    let answer = ours.send(&asker, "10.0.0.2:2", &find([7; 20], 0));
     let values = vec![value::encode_unsigned(b"replayed")];
     let request = StoreRequest { identifier: 2, token: token(answer.last().unwrap()), target: [7; 20], values };
-    assert_eq!(send(&ours, (&asker, "10.0.0.3:2"), &request).len(), 0);
-    assert_eq!(send(&ours, (&key(2), "10.0.0.2:2"), &request).len(), 0);
-    assert_eq!(ours.1.with(|dht, _| dht.store(Family::V4).len()).unwrap(), 0);
-    assert_eq!(send(&ours, (&asker, "10.0.0.2:2"), &request).len(), 1);
+    assert_eq!(ours.send(&asker, "10.0.0.3:2", &request).len(), 0);
+    assert_eq!(ours.send(&key(2), "10.0.0.2:2", &request).len(), 0);
+    assert_eq!(ours.handle.with(|dht, _| dht.store(Family::V4).len()).unwrap(), 0);
+    assert_eq!(ours.send(&asker, "10.0.0.2:2", &request).len(), 1);
 }
 
 #[test]
 fn questions_with_any_offset_are_answered_and_leave_nothing() {
-    let (ours, asker) = (node(), key(1));
+    let (ours, asker) = (Lone::default(), key(1));
     for (number, offset) in [0, 1, 8, u32::MAX - 1, u32::MAX].into_iter().enumerate() {
         let target = [u8::try_from(number).unwrap(); 20];
-        assert_eq!(send(&ours, (&asker, "10.0.0.2:2"), &find(target, offset)).len(), 1);
+        assert_eq!(ours.send(&asker, "10.0.0.2:2", &find(target, offset)).len(), 1);
     }
-    assert_eq!(ours.1.with(|dht, _| dht.store(Family::V4).len()).unwrap(), 0);
+    assert_eq!(ours.handle.with(|dht, _| dht.store(Family::V4).len()).unwrap(), 0);
 }
 
 #[test]
 fn the_eleventh_query_is_not_answered() {
-    let (ours, asker) = (node(), key(1));
+    let (ours, asker) = (Lone::default(), key(1));
     let answers: Vec<_> =
-        (0..12).map(|identifier| send(&ours, (&asker, "10.0.0.2:2"), &PingRequest { identifier }).len()).collect();
+        (0..12).map(|identifier| ours.send(&asker, "10.0.0.2:2", &PingRequest { identifier }).len()).collect();
     assert_eq!(answers, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]);
     // Others are not affected.
-    assert_eq!(send(&ours, (&key(2), "10.0.0.3:2"), &PingRequest { identifier: 1 }).len(), 1);
+    assert_eq!(ours.send(&key(2), "10.0.0.3:2", &PingRequest { identifier: 1 }).len(), 1);
 }
 
 #[test]

@@ -58,7 +58,8 @@ fn nodes_that_came_together_are_not_pinged_together() {
 fn nodes_look_for_their_neighbours() {
     let grow = |maintenance| {
         let mut world = world(13, Link::default());
-        let config = DhtConfig { maintenance, ..DhtConfig::default() };
+        // Whoever wants to be found looks for its neighbours too.
+        let config = DhtConfig { maintenance, peers: false, ..DhtConfig::default() };
         let nodes: Vec<_> = (0..40).map(|_| world.add_node(common::walking(&config, 3))).collect();
         world.run_for(secs(100));
         nodes.iter().map(|node| known(&world, *node)).sum::<usize>()

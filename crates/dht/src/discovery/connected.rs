@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use ipv8_core::{Context, Peer, PeerRecord, RequestError, RequestOptions, Time, network::Addresses};
+use ipv8_core::{Context, Peer, PeerRecord, RequestError, Time, network::Addresses};
 use ipv8_crypto::Mid;
 
 use crate::{
     community::DhtCommunity,
     family::Family,
     maintenance::jittered,
-    messages::{PingRequest, PingResponse},
+    messages::PingResponse,
     routing::{DhtNode, NodeStatus},
 };
 
@@ -22,9 +22,6 @@ pub const MOST_CONNECTED: usize = 256;
 
 /// Time between two pings to one that is not in the routing table, so that its NAT and ours stay open.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
-
-/// How long the answer is waited for.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Peers that were found, with when that was.
 #[derive(Debug, Default)]
@@ -81,7 +78,6 @@ impl DhtCommunity {
             if let Some((node, _)) = self.discovery.connected.0.get_mut(&mid) {
                 node.last_ping = Some(now);
             }
-            self.pace.note(mid, now);
             let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
                 let answered = cx.now();
                 let Some((node, _)) = dht.discovery.connected.0.get_mut(&mid) else { return };
@@ -91,10 +87,7 @@ impl DhtCommunity {
                     Err(_) => {}
                 }
             };
-            let options = RequestOptions::within(PING_PATIENCE).at(peer.address());
-            if let Err(error) = cx.request_within(options, &peer, PingRequest { identifier: 0 }, then) {
-                tracing::debug!(%peer, %error, "not pinged");
-            }
+            self.ping_at(cx, &peer, then);
         }
     }
 }

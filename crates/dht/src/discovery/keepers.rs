@@ -2,7 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use ipv8_core::{Context, Handle, HandleError, Peer, RequestError, RequestOptions, Retry, Time};
+use ipv8_core::{Context, Handle, HandleError, Peer, RequestError, Time};
+use rand::RngExt;
 
 use super::crowd::Crowd;
 use crate::{
@@ -12,8 +13,9 @@ use crate::{
     id::{Key, NodeId},
     lookup::{Lookup, Question},
     maintenance::jittered,
-    messages::{PingRequest, PingResponse, StorePeerRequest},
-    routing::{DhtNode, NodeStatus},
+    messages::{PingResponse, StorePeerRequest},
+    routing::{DhtNode, NodeStatus, RoutingTable},
+    storing::patience,
 };
 
 /// How often it is looked whether there is anything to do.
@@ -22,8 +24,8 @@ pub(crate) const LOOK: Duration = Duration::from_secs(5);
 /// Time between two pings to a node that remembers us (the reference's), a tenth earlier or later.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 
-/// How long the answer to a ping is waited for.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// The same for one that is in the routing table, and so is pinged in any case unless nobody looks after the table.
+const LATE: Duration = Duration::from_secs(32);
 
 /// With fewer nodes than these that remember us, more are asked (the reference's number).
 const ENOUGH: usize = TARGET_NODES / 2;
@@ -31,15 +33,13 @@ const ENOUGH: usize = TARGET_NODES / 2;
 /// How long is waited before that (the reference's time).
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// Nodes come that are closer to us, and others will look there: we are stored again, after times that double, up to this.
-/// (The reference never does that, and is not found any more in a network that grew.)
-const LONGEST: Duration = Duration::from_secs(600);
+/// The first time, and when too many of those that remember us went, at most so long is waited: nodes that were started together
+/// are not stored together.
+const FIRST: Duration = Duration::from_secs(10);
 
-/// How long a node is waited for: 1.5 seconds, then asked again, and waited for another 3. To store twice does no harm. The
-/// reference waits for 5 seconds and asks once.
-fn patience(at: &Contact) -> RequestOptions {
-    RequestOptions::within(Duration::from_millis(1_500)).retry(Retry::times(1).backoff(2)).at(at.address())
-}
+/// Nodes come that are closer to us, and others will look there: we are stored again, after times that double, up to this.
+/// (The reference does not: while four nodes remember it, it does not look for closer ones.)
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// The nodes of one address family that remember us, at most eight.
 #[derive(Debug, Default)]
@@ -59,6 +59,11 @@ impl Keepers {
         self.nodes.extend(nodes);
         self.nodes.sort_by_key(|node| node.id().distance(target));
         self.nodes.truncate(TARGET_NODES);
+    }
+
+    /// A node is dead.
+    pub(crate) fn remove(&mut self, id: &NodeId) {
+        self.nodes.retain(|node| node.id() != *id);
     }
 
     fn get_mut(&mut self, id: &NodeId) -> Option<&mut DhtNode> {
@@ -94,27 +99,47 @@ impl DhtCommunity {
             if keepers.own.is_some_and(|then| then != own) {
                 // They know an address at which we are no more.
                 keepers.nodes.clear();
-                self.discovery.rounds = 0;
             }
             keepers.nodes.retain(|node| node.status(now) != NodeStatus::Bad);
             self.ping_keepers(cx, family);
         }
-        let round_at = *self.discovery.next_round.get_or_insert(now);
+        let soon = now + FIRST.mul_f64(cx.rng().random());
+        let round_at = *self.discovery.next_round.get_or_insert(soon);
+        if self.discovery.rounds > 0 && !self.is_remembered_enough() {
+            self.discovery.rounds = 0;
+            self.discovery.next_round = Some(round_at.min(soon));
+        }
         if now >= round_at && !self.discovery.busy && self.knows_anybody() {
             self.begin_round(cx);
         }
+    }
+
+    fn is_remembered_enough(&self) -> bool {
+        Family::ALL.into_iter().all(|family| {
+            let known = self.table(family).map_or(0, RoutingTable::len);
+            self.discovery.keepers.get(family).nodes.len() >= ENOUGH.min(known)
+        })
     }
 
     fn knows_anybody(&self) -> bool {
         Family::ALL.into_iter().any(|family| self.table(family).is_some_and(|table| !table.is_empty()))
     }
 
+    /// Pings those that are due. What the routing table pings anyway is not pinged twice.
     fn ping_keepers(&mut self, cx: &mut Context<'_>, family: Family) {
-        let (now, soonest) = (cx.now(), PING_INTERVAL.mul_f64(0.9));
+        let now = cx.now();
         let mut due = Vec::new();
-        for node in &self.discovery.keepers.get(family).nodes {
-            let last = node.last_ping.max(node.last_response);
-            let wait = |last: Time| now >= last + soonest && now >= last + jittered(PING_INTERVAL, cx);
+        let table = self.tables.get(family).as_ref();
+        for node in &mut self.discovery.keepers.get_mut(family).nodes {
+            let known = table.and_then(|table| table.get(&node.id()));
+            if let Some(known) = known.filter(|known| known.last_ping > node.last_ping) {
+                node.last_ping = known.last_ping;
+                node.last_response = node.last_response.max(known.last_response);
+                node.failed = known.failed;
+            }
+            let interval = if known.is_some() { LATE } else { PING_INTERVAL };
+            let last = node.last_ping.max(node.last_response.filter(|_| node.last_ping.is_none()));
+            let wait = |last: Time| now >= last + interval.mul_f64(0.9) && now >= last + jittered(interval, cx);
             if last.is_none_or(wait) {
                 due.push((node.id(), node.peer().clone()));
             }
@@ -123,7 +148,6 @@ impl DhtCommunity {
             if let Some(node) = self.discovery.keepers.get_mut(family).get_mut(&id) {
                 node.last_ping = Some(now);
             }
-            self.pace.note(peer.mid(), now);
             let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
                 let answered = cx.now();
                 dht.heard(answered, family, &id, now, answer.as_ref().err());
@@ -134,10 +158,7 @@ impl DhtCommunity {
                     Err(_) => {}
                 }
             };
-            let options = RequestOptions::within(PING_PATIENCE).at(peer.address());
-            if let Err(error) = cx.request_within(options, &peer, PingRequest { identifier: 0 }, then) {
-                tracing::debug!(%peer, %error, "not pinged");
-            }
+            self.ping_at(cx, &peer, then);
         }
     }
 
@@ -155,10 +176,7 @@ impl DhtCommunity {
     }
 
     fn end_round(&mut self, cx: &mut Context<'_>) {
-        let enough = Family::ALL.into_iter().all(|family| {
-            let known = self.table(family).map_or(0, |table| table.len());
-            self.discovery.keepers.get(family).nodes.len() >= ENOUGH.min(known)
-        });
+        let enough = self.is_remembered_enough();
         let discovery = &mut self.discovery;
         discovery.busy = false;
         discovery.rounds = if enough { discovery.rounds.saturating_add(1) } else { 0 };
@@ -192,7 +210,7 @@ async fn round(handle: &Handle<DhtCommunity>) -> Result<(), HandleError> {
 async fn store_at(handle: &Handle<DhtCommunity>, target: Key, node: Contact) -> Option<DhtNode> {
     let (asked, token) = handle.with(|dht, cx| (cx.now(), dht.token_of(&node.id, cx.now()))).ok()?;
     let request = StorePeerRequest { identifier: 0, token: token?, target };
-    handle.request_within(patience(&node), &node.peer, request).await.ok()?;
+    handle.request_within(patience(node.address()), &node.peer, request).await.ok()?;
     let now = handle.with(|_, cx| cx.now()).ok()?;
     let mut keeper = DhtNode::new(node.peer);
     keeper.answered(now, now.since(asked));

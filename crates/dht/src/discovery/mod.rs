@@ -6,10 +6,11 @@
 //!
 //! | module | holds |
 //! |---|---|
-//! | [`stored`] | the peers that we remember for others, and what we answer |
-//! | [`keepers`] | the nodes that remember us |
-//! | [`connect`] | looking for a peer |
-//! | [`connected`] | the peers that were found |
+//! | `stored` | the peers that we remember for others, and what we answer |
+//! | `keepers` | the nodes that remember us |
+//! | `connect` | looking for a peer |
+//! | `connected` | the peers that were found |
+//! | `news` | the punctures of those that are looked for |
 //! | `crowd` | waiting for the first of many |
 
 pub(crate) mod connect;

@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
-use ipv8_core::{Context, DropReason, Peer, Time};
+use ipv8_core::{Context, DropReason, Peer, RequestError, Time};
 use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, source},
     family::Family,
-    messages::{ConnectPeerRequest, ConnectPeerResponse, Node, StorePeerRequest, StorePeerResponse},
+    messages::{ConnectPeerRequest, ConnectPeerResponse, Node, PingResponse, StorePeerRequest, StorePeerResponse},
     store::Source,
 };
 
@@ -23,12 +23,17 @@ pub const MOST_STORED: usize = 4_096;
 /// Of these, as many of one address. One more takes the place of the one there that was silent for longest.
 pub const MOST_PER_SOURCE: usize = 256;
 
+/// How often a peer is asked at most whether it moved.
+const CHALLENGE_INTERVAL: Duration = Duration::from_secs(5);
+
 /// A peer that we remember.
 #[derive(Clone, Debug)]
 struct Stored {
     peer: Peer,
     /// When it last asked to be remembered, or pinged us.
     queried: Time,
+    /// When it was last asked whether it moved.
+    challenged: Option<Time>,
 }
 
 impl Stored {
@@ -54,7 +59,7 @@ impl StoredPeers {
     pub(crate) fn put(&mut self, peer: Peer, now: Time) {
         let name = (peer.mid(), Family::of(peer.address()));
         self.remove(&name);
-        let stored = Stored { peer, queried: now };
+        let stored = Stored { peer, queried: now, challenged: None };
         let source = stored.source();
         if self.sources.get(&source).is_some_and(|count| *count >= MOST_PER_SOURCE) {
             self.remove_oldest_of(source);
@@ -85,12 +90,26 @@ impl StoredPeers {
         }
     }
 
-    /// A peer pinged us from an address: it is still there. (The reference asks for the key only, and so remembers peers for
-    /// as long as they live at addresses that they left.)
-    pub(crate) fn pinged(&mut self, mid: Mid, from: SocketAddr, now: Time) {
-        let stored = self.peers.get_mut(&(mid, Family::of(from)));
-        if let Some(stored) = stored.filter(|stored| stored.peer.address() == from) {
+    /// A peer pinged us from an address. Whether it may have moved there, which anybody could make us believe by repeating its
+    /// ping: it should be asked. (The reference goes by the key only: it remembers a peer for as long as it lives at an
+    /// address that it left.)
+    fn pinged(&mut self, peer: &Peer, now: Time) -> bool {
+        let Some(stored) = self.peers.get_mut(&(peer.mid(), Family::of(peer.address()))) else { return false };
+        if stored.peer.address() == peer.address() {
             stored.queried = now;
+            return false;
+        }
+        let due = stored.challenged.is_none_or(|last| now.since(last) >= CHALLENGE_INTERVAL);
+        if due {
+            stored.challenged = Some(now);
+        }
+        due
+    }
+
+    /// A peer is at an address.
+    fn moved(&mut self, peer: Peer, now: Time) {
+        if self.peers.contains_key(&(peer.mid(), Family::of(peer.address()))) {
+            self.put(peer, now);
         }
     }
 
@@ -114,10 +133,30 @@ impl StoredPeers {
     }
 }
 
+/// Where we are.
+fn own_addresses(cx: &Context<'_>) -> [SocketAddr; 3] {
+    [cx.wan(), cx.lan(), cx.preferred()]
+}
+
 impl DhtCommunity {
     /// The peers that are remembered for others, each with where it is; at most [`MOST_STORED`].
     pub fn stored_peers(&self) -> impl Iterator<Item = &Peer> {
         self.discovery.stored.iter()
+    }
+
+    /// Somebody pinged us: if it is remembered here, it still is.
+    pub(crate) fn pinged_by(&mut self, cx: &mut Context<'_>, from: &Peer) {
+        let peer = Peer::new(from.key().clone(), source(cx, from));
+        if !self.discovery.stored.pinged(&peer, cx.now()) {
+            return;
+        }
+        let moved = peer.clone();
+        let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
+            if answer.is_ok() {
+                dht.discovery.stored.moved(moved, cx.now());
+            }
+        };
+        self.ping_at(cx, &peer, then);
     }
 
     pub(crate) fn on_store_peer_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: StorePeerRequest) {
@@ -126,9 +165,10 @@ impl DhtCommunity {
             return;
         }
         let peer = Peer::new(from.key().clone(), source(cx, from));
-        // Nobody can store anybody else, nor say that it is where it is not: the token was sent there.
-        if request.target != peer.mid().0 || !self.secrets(cx).is_valid(&peer, &request.token) {
-            tracing::debug!(%peer, "not remembered: another's id, or a token that is not valid");
+        // Nobody can store anybody else, nor say that it is where it is not, as the token was sent there; nor that it is here.
+        let here = own_addresses(cx).contains(&peer.address());
+        if here || request.target != peer.mid().0 || !self.secrets(cx).is_valid(&peer, &request.token) {
+            tracing::debug!(%peer, here, "not remembered: another's id, or a token that is not valid");
             return;
         }
         let to = peer.address();
@@ -149,7 +189,7 @@ impl DhtCommunity {
             .collect();
         let [.., high, low] = request.identifier.to_be_bytes();
         let identifier = u16::from_be_bytes([high, low]);
-        let own = [cx.wan(), cx.lan(), cx.preferred()];
+        let own = own_addresses(cx);
         for node in &nodes {
             // Nobody needs to open its NAT for itself, and nobody can have us ask ourselves.
             if node.address == asker || own.contains(&node.address) {
