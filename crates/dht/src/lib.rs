@@ -10,6 +10,7 @@
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
 //! | [`discovery`] | finding peers by their key hash |
+//! | `lane` | whom a search asks next in one address family, and when it is over |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
 //! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
 //! | `pace` | not asking anybody too much |
@@ -33,6 +34,7 @@ pub mod store;
 pub mod token;
 pub mod value;
 
+mod lane;
 mod maintenance;
 mod pace;
 mod publish;
