@@ -43,6 +43,7 @@
 mod curve;
 #[cfg(feature = "legacy")]
 mod der;
+mod ed25519;
 mod error;
 pub mod keyfile;
 #[cfg_attr(not(feature = "legacy"), path = "legacy_disabled.rs")]
@@ -57,6 +58,7 @@ mod signature;
 mod verify;
 
 pub use curve::{Curve, UnknownCurve};
+pub use ed25519::Batched;
 pub use error::{AgreeError, KeyError, SignError};
 pub use mid::{Mid, ParseMidError};
 pub use private::PrivateKey;
