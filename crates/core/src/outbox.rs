@@ -16,6 +16,12 @@ const MOST_WAITING: usize = 65_536;
 /// Room for most messages, so that their buffers need not grow.
 const USUAL_SIZE: usize = 256;
 
+/// Buffers that are kept to be used again: as many as a driver reads datagrams at once.
+const MOST_SPARE: usize = 64;
+
+/// The largest buffer that is kept.
+const LARGEST_SPARE: usize = 2_048;
+
 /// A datagram to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Transmit {
@@ -58,14 +64,15 @@ impl SendError {
     }
 }
 
-/// Writes a packet up to its signature.
+/// Writes a packet up to its signature into an empty buffer.
 pub(crate) fn write_packet<M: Outgoing>(
+    buffer: Vec<u8>,
     prefix: &[u8],
     key: &PrivateKey,
     global_time: Option<u64>,
     message: &M,
 ) -> Result<Vec<u8>, SendError> {
-    let mut w = Writer::with_capacity(USUAL_SIZE);
+    let mut w = Writer::from_vec(buffer);
     w.put(prefix);
     w.u8(M::ID);
     let mut signature = 0;
@@ -105,6 +112,8 @@ struct Unsigned {
 pub(crate) struct Outbox {
     unsigned: Vec<Unsigned>,
     ready: VecDeque<Transmit>,
+    /// Empty buffers of what was sent.
+    spare: Vec<Vec<u8>>,
     peak: usize,
 }
 
@@ -137,6 +146,20 @@ impl Outbox {
                 stats.signed += 1;
             }
             self.ready.push_back(Transmit { to, bytes });
+        }
+    }
+
+    /// An empty buffer to write a packet into.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(USUAL_SIZE))
+    }
+
+    /// Takes back the buffers of what was sent.
+    pub(crate) fn take_back(&mut self, sent: impl Iterator<Item = Transmit>) {
+        let wanted = sent.map(|transmit| transmit.bytes).filter(|bytes| bytes.capacity() <= LARGEST_SPARE);
+        for mut buffer in wanted.take(MOST_SPARE.saturating_sub(self.spare.len())) {
+            buffer.clear();
+            self.spare.push(buffer);
         }
     }
 

@@ -102,7 +102,8 @@ fn corner_cases_have_the_reference_s_verdicts() {
 fn with_torsion(secret: &ExpandedSecretKey, public: &PublicKey, message: &[u8], torsion: usize) -> Vec<u8> {
     let r = Scalar::from_bytes_mod_order([7; 32]);
     let point = (&r * ED25519_BASEPOINT_TABLE + EIGHT_TORSION[torsion]).compress();
-    let hash = Sha512::new().chain_update(point.as_bytes()).chain_update(&public.as_bytes()[42..]).chain_update(message);
+    let hash =
+        Sha512::new().chain_update(point.as_bytes()).chain_update(&public.as_bytes()[42..]).chain_update(message);
     let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
     [point.to_bytes(), (r + k * secret.scalar).to_bytes()].concat()
 }

@@ -198,9 +198,8 @@ impl Driver {
             if std::mem::take(&mut self.blocked) {
                 self.node.driver_counters().set_waiting(0);
             }
-            self.outgoing.clear();
             self.sent = 0;
-            self.node.drain_transmits(&mut self.outgoing);
+            self.node.exchange_transmits(&mut self.outgoing);
             if self.outgoing.is_empty() {
                 return;
             }
