@@ -1,7 +1,6 @@
 //! The loop that moves a node's bytes and time.
 
 use std::{
-    cell::RefCell,
     future::Future,
     io,
     net::{SocketAddr, ToSocketAddrs},
@@ -17,24 +16,18 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{background::Background, machine::Watching, watchdog::Guarded};
-
-/// Datagrams that are read before the node takes a turn: enough to share the cost of a turn, few enough to answer soon.
-const BATCH: usize = 32;
-
-/// Room for the largest datagram that UDP carries.
-const SLOT: usize = 65_536;
+use crate::{
+    background::Background,
+    datagrams::{self, BATCH, Sent},
+    machine::Watching,
+    watchdog::Guarded,
+};
 
 /// Names that are being resolved at once, waiting ones included; the node keeps the others.
 const MOST_LOOKUPS: usize = 64;
 
 /// How long the last datagrams of a node that stops may take to leave.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(250);
-
-thread_local! {
-    /// Reading and handling happen without an await in between, so that all nodes of a thread share one buffer.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * SLOT]);
-}
 
 /// Wakes the driver when a handle was used from outside.
 struct Wakeup(Notify);
@@ -150,50 +143,33 @@ impl Driver {
     /// Reads a batch and lets the node take a turn with it.
     fn receive(&self, index: usize) {
         let Some(socket) = self.sockets.get(index) else { return };
-        BUFFER.with_borrow_mut(|buffer| {
-            let mut received = [(0, SocketAddr::from(([0, 0, 0, 0], 0))); BATCH];
-            let mut count = 0;
-            for (slot, entry) in buffer.chunks_exact_mut(SLOT).zip(&mut received) {
-                match socket.udp.try_recv_from(slot) {
-                    Ok(datagram) => *entry = datagram,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An earlier datagram of ours did not arrive, which says nothing about this socket.
-                    Err(error) => {
-                        tracing::debug!(%error, "receiving failed");
-                        break;
-                    }
-                }
-                count += 1;
-            }
-            let datagrams = received.iter().take(count).zip(buffer.chunks_exact(SLOT));
-            let datagrams = datagrams.filter_map(|((len, from), slot)| Some((*from, slot.get(..*len)?)));
-            self.node.handle(self.now(), datagrams);
-        });
+        datagrams::receive(&socket.udp, |datagrams| self.node.handle(self.now(), datagrams));
     }
 
     /// Sends what waits until the socket takes no more.
     fn flush(&mut self) {
         loop {
-            while let Some(Transmit { to, bytes }) = self.outgoing.get(self.sent) {
-                let counters = self.node.driver_counters();
-                if let Some(socket) = socket_for(&self.sockets, *to) {
-                    match socket.try_send_to(bytes, *to) {
-                        Ok(_) => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            counters.set_waiting(u64::try_from(self.outgoing.len() - self.sent).unwrap_or(u64::MAX));
-                            self.blocked = true;
-                            return;
-                        }
-                        Err(error) => {
-                            counters.count_not_sent();
-                            tracing::debug!(%to, %error, "sending failed");
-                        }
+            let counters = self.node.driver_counters();
+            while let Some((socket, transmits)) = next_of_one_family(&self.sockets, self.outgoing.get(self.sent..)) {
+                let sent = match socket.map(|socket| datagrams::send(socket, transmits)) {
+                    Some(Sent::Some(count)) => count,
+                    Some(Sent::Blocked) => {
+                        counters.set_waiting(u64::try_from(self.outgoing.len() - self.sent).unwrap_or(u64::MAX));
+                        self.blocked = true;
+                        return;
                     }
-                } else {
-                    counters.count_not_sent();
-                    tracing::debug!(%to, "no socket of this address family");
-                }
-                self.sent += 1;
+                    Some(Sent::Failed(error)) => {
+                        counters.count_not_sent();
+                        tracing::debug!(to = ?transmits.first().map(|first| first.to), %error, "sending failed");
+                        1
+                    }
+                    None => {
+                        counters.count_not_sent();
+                        tracing::debug!(to = ?transmits.first().map(|first| first.to), "no socket of this address family");
+                        1
+                    }
+                };
+                self.sent += sent;
             }
             if std::mem::take(&mut self.blocked) {
                 self.node.driver_counters().set_waiting(0);
@@ -219,6 +195,17 @@ impl Driver {
             tracing::warn!("some last datagrams were not sent");
         }
     }
+}
+
+/// The first datagrams that go through one socket, up to a batch, and the socket if there is one.
+fn next_of_one_family<'a>(
+    sockets: &'a [Socket],
+    outgoing: Option<&'a [Transmit]>,
+) -> Option<(Option<&'a UdpSocket>, &'a [Transmit])> {
+    let outgoing = outgoing?;
+    let first = outgoing.first()?.to;
+    let same = outgoing.iter().take(BATCH).take_while(|transmit| transmit.to.is_ipv4() == first.is_ipv4()).count();
+    Some((socket_for(sockets, first), outgoing.get(..same)?))
 }
 
 fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&UdpSocket> {

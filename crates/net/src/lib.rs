@@ -22,6 +22,7 @@
 
 mod background;
 mod broadcast;
+mod datagrams;
 mod driver;
 mod endpoint;
 mod kernel;
