@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use ipv8_crypto::{PrivateKey, Signer};
+use ipv8_crypto::{PrivateKey, SignError, SignJob, Signature, Signer};
 use ipv8_wire::{Outgoing, WriteError, Writer};
 
 use crate::stats::{DropReason, Stats};
@@ -137,16 +137,31 @@ impl Outbox {
 
     /// Signs what waits and makes it ready for the driver, in the order in which it was sent.
     pub(crate) fn flush(&mut self, signer: &dyn Signer, stats: &mut Stats) {
+        let mut made = self.sign_together(signer).into_iter();
         for Unsigned { to, mut bytes, signer: key } in self.unsigned.drain(..) {
             if let Some(key) = key {
-                if sign(signer, &key, &mut bytes).is_err() {
+                let signature = made.next().unwrap_or_else(|| signer.sign(&key, &bytes));
+                let Ok(signature) = signature else {
                     stats.drop(DropReason::TooLarge);
                     continue;
-                }
+                };
+                bytes.extend_from_slice(signature.as_ref());
                 stats.signed += 1;
             }
             self.ready.push_back(Transmit { to, bytes });
         }
+    }
+
+    /// The signatures of all that waits for one, if the signer would rather make them together.
+    fn sign_together(&self, signer: &dyn Signer) -> Vec<Result<Signature, SignError>> {
+        if !signer.takes_many() || self.unsigned.len() < 2 {
+            return Vec::new();
+        }
+        let waiting = self.unsigned.iter();
+        let mut jobs: Vec<_> =
+            waiting.filter_map(|packet| Some(SignJob::new(packet.signer.as_ref()?, &packet.bytes))).collect();
+        signer.sign_all(&mut jobs);
+        jobs.into_iter().map(SignJob::into_signature).collect()
     }
 
     /// An empty buffer to write a packet into.

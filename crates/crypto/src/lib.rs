@@ -63,6 +63,6 @@ pub use error::{AgreeError, KeyError, SignError};
 pub use mid::{Mid, ParseMidError};
 pub use private::PrivateKey;
 pub use public::PublicKey;
-pub use sign::{Signer, Signing, Stamps};
+pub use sign::{SignJob, Signer, Signing, Stamps};
 pub use signature::{MAX_SIGNATURE_LEN, Signature};
 pub use verify::{Job, Memoised, Sequential, Verifier};

@@ -29,11 +29,13 @@ mod kernel;
 mod lan;
 mod machine;
 mod socket;
+mod spread;
 mod stop;
 mod watchdog;
 
 pub use self::{
     endpoint::{Endpoint, Running},
     socket::{BindError, Listen},
+    spread::{Cryptography, ThreadsError},
     stop::StopReport,
 };
