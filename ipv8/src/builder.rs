@@ -13,7 +13,7 @@ use ipv8_core::{
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
 use ipv8_discovery::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
-use ipv8_net::{BindError, Endpoint, Listen};
+use ipv8_net::{BindError, Cryptography, Endpoint, Listen, ThreadsError};
 use ipv8_wire::Address;
 
 use crate::{
@@ -45,6 +45,9 @@ pub enum StartError {
     /// A socket could not be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// No threads for signatures.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
     /// A community could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -120,6 +123,7 @@ pub struct Builder {
     tick: Duration,
     max_peers: MaxPeers,
     hardening: Hardening,
+    cryptography: Cryptography,
     unload_limit: Duration,
     requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
@@ -137,6 +141,7 @@ pub fn builder() -> Builder {
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
+        cryptography: Cryptography::default(),
         unload_limit: DEFAULT_UNLOAD_LIMIT,
         requests: RequestLimits::default(),
         peer_file: None,
@@ -235,6 +240,12 @@ impl Builder {
         self
     }
 
+    /// How signatures are verified and made: [`Cryptography::default`] unless this is called.
+    pub fn cryptography(mut self, cryptography: Cryptography) -> Self {
+        self.cryptography = cryptography;
+        self
+    }
+
     /// How long the last tasks of communities ([`Context::at_unload`](ipv8_core::Context::at_unload)) may take when the node
     /// stops; five seconds unless said otherwise.
     pub fn unload_limit(mut self, limit: Duration) -> Self {
@@ -326,7 +337,11 @@ impl Builder {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
         let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
-        let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
+        let (verifier, signer) = self.cryptography.build()?;
+        let config = |seed| {
+            let defaults = NodeConfig::new(key, seed);
+            NodeConfig { tick, hardening, requests, unload_limit, verifier, signer, ..defaults }
+        };
         let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
         if let Some((file, _)) = &self.peer_file {
