@@ -13,7 +13,7 @@ use ipv8_core::{
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
 use ipv8_discovery::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
-use ipv8_net::{BindError, Cryptography, Endpoint, Listen, ThreadsError};
+use ipv8_net::{Backends, BindError, Cryptography, Endpoint, Listen, ThreadsError};
 use ipv8_wire::Address;
 
 use crate::{
@@ -337,7 +337,7 @@ impl Builder {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
         let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
-        let (verifier, signer) = self.cryptography.build()?;
+        let Backends { verifier, signer } = self.cryptography.build()?;
         let config = |seed| {
             let defaults = NodeConfig::new(key, seed);
             NodeConfig { tick, hardening, requests, unload_limit, verifier, signer, ..defaults }

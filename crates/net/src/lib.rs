@@ -36,6 +36,6 @@ mod watchdog;
 pub use self::{
     endpoint::{Endpoint, Running},
     socket::{BindError, Listen},
-    spread::{Cryptography, ThreadsError},
+    spread::{Backends, Cryptography, ThreadsError},
     stop::StopReport,
 };

@@ -32,23 +32,32 @@ impl Default for Cryptography {
 #[error("no threads for signatures: {0}; ask for fewer")]
 pub struct ThreadsError(String);
 
+/// What does it, for a [`NodeConfig`](ipv8_core::NodeConfig).
+pub struct Backends {
+    /// What verifies.
+    pub verifier: Box<dyn Verifier>,
+    /// What signs.
+    pub signer: Box<dyn Signer>,
+}
+
 impl Cryptography {
-    /// What verifies and what signs, for a [`NodeConfig`](ipv8_core::NodeConfig).
+    /// Starts the threads, if more than one.
     ///
     /// # Errors
     /// If the system starts no threads.
-    pub fn build(self) -> Result<(Box<dyn Verifier>, Box<dyn Signer>), ThreadsError> {
+    pub fn build(self) -> Result<Backends, ThreadsError> {
         let verifier =
             || -> Box<dyn Verifier> { if self.batched { Box::new(Batched::default()) } else { Box::new(Sequential) } };
         let others = self.threads.saturating_sub(1);
         if others == 0 {
-            return Ok((verifier(), Box::new(Signing)));
+            return Ok(Backends { verifier: verifier(), signer: Box::new(Signing) });
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(others).thread_name(|n| format!("ipv8-crypto-{n}"));
         let pool = Arc::new(pool.build().map_err(|error| ThreadsError(error.to_string()))?);
         let parts = (0..self.threads).map(|_| Part { verifier: verifier(), verdicts: Vec::new() }).collect();
         let threads = self.threads;
-        Ok((Box::new(SpreadVerifier { pool: pool.clone(), parts }), Box::new(SpreadSigner { pool, threads })))
+        let verifier = Box::new(SpreadVerifier { pool: pool.clone(), parts });
+        Ok(Backends { verifier, signer: Box::new(SpreadSigner { pool, threads }) })
     }
 }
 
@@ -125,7 +134,7 @@ mod tests {
             .map(|seed| PrivateKey::generate(Curve::Curve25519, &mut StdRng::seed_from_u64(seed)).unwrap())
             .collect();
         for (threads, batched) in [(1, false), (2, true), (3, false), (4, true)] {
-            let (mut verifier, signer) = Cryptography { batched, threads }.build().unwrap();
+            let Backends { mut verifier, signer } = Cryptography { batched, threads }.build().unwrap();
             for count in [0, 1, 3, 4, 5, 8, 9, 64, 65] {
                 let packets: Vec<_> =
                     (0..count).map(|number| (&keys[number % 5], number.to_be_bytes(), number % 7 == 3)).collect();
