@@ -18,10 +18,14 @@ use tokio::{
 
 use crate::{
     background::Background,
+    backlog::{Backlog, Datagram},
     datagrams::{self, BATCH, Sent},
     machine::Watching,
     watchdog::Guarded,
 };
+
+/// Batches that are read at once where datagrams come faster than the node takes them: what a receive buffer holds.
+const MOST_READS: usize = 16;
 
 /// Names that are being resolved at once, waiting ones included; the node keeps the others.
 const MOST_LOOKUPS: usize = 64;
@@ -54,6 +58,11 @@ pub(crate) struct Driver {
     outgoing: Vec<Transmit>,
     /// How many of `outgoing` have been sent.
     sent: usize,
+    /// What came faster than the node took it, and the part of it that the node takes now.
+    backlog: Backlog,
+    taken: Vec<Datagram>,
+    /// The last read found a whole batch.
+    was_full: bool,
     /// A socket took no more, so that the rest of `outgoing` is counted as waiting.
     blocked: bool,
 }
@@ -66,7 +75,19 @@ impl Driver {
             .into_iter()
             .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp })
             .collect();
-        Self { node, sockets, first: 0, start, wakeup, outgoing: Vec::new(), sent: 0, blocked: false }
+        Self {
+            node,
+            sockets,
+            first: 0,
+            start,
+            wakeup,
+            outgoing: Vec::new(),
+            sent: 0,
+            backlog: Backlog::default(),
+            taken: Vec::new(),
+            was_full: false,
+            blocked: false,
+        }
     }
 
     fn now(&self) -> Time {
@@ -128,6 +149,8 @@ impl Driver {
                     armed = None;
                     self.node.poll(self.now());
                 }
+                // Lets other tasks run in between.
+                () = tokio::task::yield_now(), if !self.backlog.is_empty() => self.work_off(),
                 event = event => match event {
                     Event::Readable(index) => {
                         self.first = (index + 1) % self.sockets.len();
@@ -140,10 +163,42 @@ impl Driver {
         }
     }
 
-    /// Reads a batch and lets the node take a turn with it.
-    fn receive(&self, index: usize) {
+    /// Reads a batch and lets the node take a turn with it; or, where datagrams come faster than that, all there is, and the
+    /// turn is with what the backlog gives first.
+    fn receive(&mut self, index: usize) {
+        let now = self.now();
         let Some(socket) = self.sockets.get(index) else { return };
-        datagrams::receive(&socket.udp, |datagrams| self.node.handle(self.now(), datagrams));
+        let (node, backlog, was_full) = (&self.node, &mut self.backlog, self.was_full);
+        let mut dropped = 0;
+        let count = datagrams::receive(&socket.udp, |count, datagrams| {
+            if backlog.is_empty() && !(count == BATCH && was_full) {
+                node.handle(now, datagrams);
+            } else {
+                dropped += keep(backlog, datagrams);
+            }
+        });
+        self.was_full = count == BATCH;
+        if self.backlog.is_empty() {
+            return self.backlog.shrink();
+        }
+        let mut is_more = self.was_full;
+        for _ in 0..MOST_READS {
+            if !is_more {
+                break;
+            }
+            let backlog = &mut self.backlog;
+            is_more = BATCH == datagrams::receive(&socket.udp, |_, datagrams| dropped += keep(backlog, datagrams));
+        }
+        self.node.driver_counters().count_crowded_out(u64::try_from(dropped).unwrap_or(u64::MAX));
+        self.work_off();
+    }
+
+    /// A turn with what the backlog gives.
+    fn work_off(&mut self) {
+        self.backlog.take(BATCH, &mut self.taken);
+        let datagrams = self.taken.iter().map(|(source, bytes)| (*source, bytes.as_slice()));
+        self.node.handle(self.now(), datagrams);
+        self.backlog.take_back(&mut self.taken);
     }
 
     /// Sends what waits until the socket takes no more.
@@ -195,6 +250,11 @@ impl Driver {
             tracing::warn!("some last datagrams were not sent");
         }
     }
+}
+
+/// Keeps datagrams; says how many were dropped for that.
+fn keep<'b>(backlog: &mut Backlog, datagrams: &mut dyn Iterator<Item = (SocketAddr, &'b [u8])>) -> usize {
+    datagrams.map(|(source, bytes)| backlog.push(source, bytes)).sum()
 }
 
 /// The first datagrams that go through one socket, up to a batch, and the socket if there is one.

@@ -21,6 +21,7 @@
 #![allow(clippy::disallowed_methods, reason = "a driver reads the clock and hands the time to the node")]
 
 mod background;
+mod backlog;
 mod broadcast;
 mod datagrams;
 mod driver;

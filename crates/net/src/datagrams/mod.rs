@@ -25,11 +25,11 @@ pub(crate) type Received = (SocketAddr, usize);
 
 const NOTHING: Received = (SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0), 0);
 
-/// Reads what waits, up to a batch, and hands it over.
-pub(crate) fn receive<'s, R>(
+/// Reads what waits, up to a batch, and hands it over with its number, which it returns.
+pub(crate) fn receive(
     socket: &UdpSocket,
-    take: impl for<'b> FnOnce(&mut dyn Iterator<Item = (SocketAddr, &'b [u8])>) -> R,
-) -> R {
+    take: impl for<'b> FnOnce(usize, &mut dyn Iterator<Item = (SocketAddr, &'b [u8])>),
+) -> usize {
     BUFFER.with_borrow_mut(|buffer| {
         let mut received = [NOTHING; BATCH];
         let count = together::receive(socket, buffer, &mut received).unwrap_or_else(|error| {
@@ -39,7 +39,8 @@ pub(crate) fn receive<'s, R>(
         });
         let slots = buffer.chunks_exact(SLOT);
         let datagrams = received.iter().take(count).zip(slots);
-        take(&mut datagrams.filter_map(|((from, len), slot)| Some((*from, slot.get(..*len)?))))
+        take(count, &mut datagrams.filter_map(|((from, len), slot)| Some((*from, slot.get(..*len)?))));
+        count
     })
 }
 
@@ -80,7 +81,7 @@ mod tests {
         let mut found = Vec::new();
         while found.len() < expected {
             tokio::time::timeout(std::time::Duration::from_secs(5), socket.readable()).await.unwrap().unwrap();
-            receive(socket, |datagrams| found.extend(datagrams.map(|(from, bytes)| (from, bytes.to_vec()))));
+            receive(socket, |_, datagrams| found.extend(datagrams.map(|(from, bytes)| (from, bytes.to_vec()))));
         }
         found
     }
