@@ -18,10 +18,14 @@ pub(crate) fn run(arguments: &[String], report: &mut Report) -> Result<(), Failu
             report.step("bench nodes", |_| compare("many_nodes", ["ipv8-bench", "many"], rest));
             Ok(())
         }
-        Some((name, _)) if !name.starts_with('-') => {
-            Err(Failure::Usage(format!("no benchmark {name:?}: there are echo and nodes")))
+        Some((name, rest)) if name == "overload" => {
+            report.step("bench overload", |_| compare("overload", ["ipv8-rs", "echo"], rest));
+            Ok(())
         }
-        _ => Err(Failure::Usage("say which benchmark: there are echo and nodes".to_owned())),
+        Some((name, _)) if !name.starts_with('-') => {
+            Err(Failure::Usage(format!("no benchmark {name:?}: there are echo, nodes and overload")))
+        }
+        _ => Err(Failure::Usage("say which benchmark: there are echo, nodes and overload".to_owned())),
     }
 }
 

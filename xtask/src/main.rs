@@ -39,6 +39,7 @@ Usage: cargo xtask COMMAND
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
   bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
+  bench overload [ARGS]       our echo node under up to three times what it can do (ARGS: see bench overload --help)
   hashes [--update]           run the built-in scenarios and compare them with crates/scenario/scenarios/HASHES; --update
                               writes that file anew, for a change of behaviour that is meant
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py

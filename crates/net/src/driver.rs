@@ -253,7 +253,7 @@ impl Driver {
 }
 
 /// Keeps datagrams; says how many were dropped for that.
-fn keep<'b>(backlog: &mut Backlog, datagrams: &mut dyn Iterator<Item = (SocketAddr, &'b [u8])>) -> usize {
+fn keep(backlog: &mut Backlog, datagrams: &mut dyn Iterator<Item = (SocketAddr, &[u8])>) -> usize {
     datagrams.map(|(source, bytes)| backlog.push(source, bytes)).sum()
 }
 
