@@ -12,6 +12,7 @@ mod bench;
 mod boundaries;
 mod fuzz;
 mod hashes;
+mod instructions;
 mod lint;
 mod python;
 mod report;
@@ -40,6 +41,8 @@ Usage: cargo xtask COMMAND
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
   bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
   bench overload [ARGS]       our echo node under up to three times what it can do (ARGS: see bench overload --help)
+  instructions [--update]     count the instructions of pieces of work with valgrind and compare them with
+                              bench/instructions.txt; --update writes that file anew
   hashes [--update]           run the built-in scenarios and compare them with crates/scenario/scenarios/HASHES; --update
                               writes that file anew, for a change of behaviour that is meant
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py
@@ -96,6 +99,10 @@ fn dispatch(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
             fuzz::run(&options, report)
         }
         "bench" => bench::run(rest, report),
+        "instructions" => {
+            report.step("instructions", |notes| instructions::run(rest, notes));
+            Ok(())
+        }
         "hashes" => hashes::run(rest),
         "python" => {
             let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
@@ -105,6 +112,7 @@ fn dispatch(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
             no_arguments(rest)?;
             lint::run(report);
             report.step("test", |notes| test::check(&test::Options::default(), notes));
+            report.step("instructions", |notes| instructions::run(&[], notes));
             fuzz::run(&fuzz::Options::default(), report)
         }
         unknown => Err(Failure::Usage(format!("unknown command {unknown:?}"))),
