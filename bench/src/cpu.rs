@@ -1,4 +1,4 @@
-//! Processor time of another process.
+//! Processor time and memory of another process.
 
 use std::fs;
 use std::io;
@@ -35,6 +35,18 @@ pub fn cpu_seconds(pid: u32) -> Result<f64, CpuError> {
     let stat =
         fs::read_to_string(format!("/proc/{pid}/stat")).map_err(|source| CpuError::Unreadable { pid, source })?;
     ticks(&stat).map(|ticks| ticks / TICKS_PER_SECOND).ok_or(CpuError::Malformed { pid })
+}
+
+/// Bytes that a process has resident.
+///
+/// # Errors
+/// As [`cpu_seconds`].
+pub fn resident_bytes(pid: u32) -> Result<u64, CpuError> {
+    let status =
+        fs::read_to_string(format!("/proc/{pid}/status")).map_err(|source| CpuError::Unreadable { pid, source })?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or(CpuError::Malformed { pid })?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().map_err(|_| CpuError::Malformed { pid })?;
+    Ok(kib * 1_024)
 }
 
 fn ticks(stat: &str) -> Option<f64> {

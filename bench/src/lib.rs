@@ -17,7 +17,7 @@ mod latency;
 mod load;
 mod packets;
 
-pub use cpu::{CpuError, cpu_seconds};
+pub use cpu::{CpuError, cpu_seconds, resident_bytes};
 pub use latency::Latencies;
 pub use load::{Load, LoadError, Measured, Poll};
 pub use packets::{Mode, Packets, ParseCommunityError, Reply, ReplyError, community};

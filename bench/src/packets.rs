@@ -111,15 +111,24 @@ pub enum ReplyError {
     Signature,
 }
 
+/// The key of the peer with a number.
+fn signing_key(number: u16) -> SigningKey {
+    let mut seed = [0; 32];
+    for (byte, value) in seed.iter_mut().zip(number.to_be_bytes().into_iter().cycle()) {
+        *byte = value;
+    }
+    SigningKey::from_bytes(&seed)
+}
+
 impl Packets {
     /// Makes `count` requests, signed by `keys` keys in turn. Both are the same at every run.
-    pub fn new(mode: Mode, community: [u8; 20], count: u32, keys: u8) -> Self {
+    pub fn new(mode: Mode, community: [u8; 20], count: u32, keys: u16) -> Self {
         let mut prefix = [0; HEADER - 1];
         let start = [0, 2].into_iter().chain(community);
         for (byte, value) in prefix.iter_mut().zip(start) {
             *byte = value;
         }
-        let keys: Vec<SigningKey> = (1..=keys.max(1)).map(|number| SigningKey::from_bytes(&[number; 32])).collect();
+        let keys: Vec<SigningKey> = (1..=keys.max(1)).map(signing_key).collect();
         let requests =
             (0..count).zip(keys.iter().cycle()).map(|(number, key)| request(mode, &prefix, number, key)).collect();
         Self { mode, prefix, requests, verifier: None }

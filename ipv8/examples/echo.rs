@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 use clap::Parser;
 use common::Common;
-use ipv8::{Community, CommunityId, Context, Curve, Message, OverlayConfig, Peer, Routes, community_id};
+use ipv8::{Community, CommunityId, Context, Cryptography, Curve, Message, OverlayConfig, Peer, Routes, community_id};
 
 #[derive(Message)]
 #[message(id = 1)]
@@ -66,14 +66,25 @@ impl Echo {
 struct Flags {
     #[command(flatten)]
     common: Common,
+    /// Threads that verify and sign, the node's own included
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    /// Verify signatures one by one instead of those of known peers together
+    #[arg(long)]
+    one_by_one: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     common::log_to_stderr();
-    let Flags { common } = Flags::parse();
+    let Flags { common, threads, one_by_one } = Flags::parse();
     let echo = OverlayConfig::new(Echo).id(common.community.unwrap_or(Echo::ID));
-    let service = common.builder(Curve::Curve25519).overlay(echo).start().await?;
+    let service = common
+        .builder(Curve::Curve25519)
+        .cryptography(Cryptography { batched: !one_by_one, threads })
+        .overlay(echo)
+        .start()
+        .await?;
     common.print_started(&service);
     common.until_stopped().await?;
     service.stop().await;

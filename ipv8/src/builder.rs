@@ -13,7 +13,7 @@ use ipv8_core::{
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile::KeyFileError};
 use ipv8_discovery::{DEFAULT_TRACKERS, RandomWalk, TrackerBootstrapper};
-use ipv8_net::{BindError, Endpoint, Listen};
+use ipv8_net::{Backends, BindError, Cryptography, Endpoint, Listen, ThreadsError};
 use ipv8_wire::Address;
 
 use crate::{
@@ -45,6 +45,9 @@ pub enum StartError {
     /// A socket could not be opened.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// No threads for signatures.
+    #[error(transparent)]
+    Threads(#[from] ThreadsError),
     /// A community could not be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -127,6 +130,7 @@ pub struct Builder {
     tick: Duration,
     max_peers: MaxPeers,
     hardening: Hardening,
+    cryptography: Cryptography,
     unload_limit: Duration,
     requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
@@ -145,6 +149,7 @@ pub fn builder() -> Builder {
         tick: DEFAULT_TICK,
         max_peers: MaxPeers::default(),
         hardening: Hardening::default(),
+        cryptography: Cryptography::default(),
         unload_limit: DEFAULT_UNLOAD_LIMIT,
         requests: RequestLimits::default(),
         peer_file: None,
@@ -241,6 +246,12 @@ impl Builder {
     /// Trusts what it is told as much as this says: [`Hardening::default`] unless this is called.
     pub fn hardening(mut self, hardening: Hardening) -> Self {
         self.hardening = hardening;
+        self
+    }
+
+    /// How signatures are verified and made: [`Cryptography::default`] unless this is called.
+    pub fn cryptography(mut self, cryptography: Cryptography) -> Self {
+        self.cryptography = cryptography;
         self
     }
 
@@ -343,7 +354,11 @@ impl Builder {
             listen.push(Listen::or_next(SocketAddr::from((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT))));
         }
         let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
-        let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
+        let Backends { verifier, signer } = self.cryptography.build()?;
+        let config = |seed| {
+            let defaults = NodeConfig::new(key, seed);
+            NodeConfig { tick, hardening, requests, unload_limit, verifier, signer, ..defaults }
+        };
         let endpoint = Endpoint::bind_with(&listen, config)?;
         let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers, self.dht_file.as_deref())?;
         if let Some((file, _)) = &self.peer_file {

@@ -54,7 +54,7 @@ pub use ipv8_core::{
 pub use ipv8_crypto::{self as crypto, Curve, Mid, PrivateKey, PublicKey};
 pub use ipv8_dht as dht;
 pub use ipv8_discovery::{self as discovery, RandomWalk, TrackerBootstrapper};
-pub use ipv8_net::{self as net, StopReport};
+pub use ipv8_net::{self as net, Cryptography, StopReport};
 pub use ipv8_wire::{self as wire, Address, CommunityId, Message, Payload, community_id};
 
 pub use self::{

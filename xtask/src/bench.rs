@@ -22,10 +22,14 @@ pub(crate) fn run(arguments: &[String], report: &mut Report) -> Result<(), Failu
             report.step("bench dht", |_| compare("dht_rounds", ["ipv8-bench", "dht"], rest));
             Ok(())
         }
-        Some((name, _)) if !name.starts_with('-') => {
-            Err(Failure::Usage(format!("no benchmark {name:?}: there are echo, nodes and dht")))
+        Some((name, rest)) if name == "overload" => {
+            report.step("bench overload", |_| compare("overload", ["ipv8-rs", "echo"], rest));
+            Ok(())
         }
-        _ => Err(Failure::Usage("say which benchmark: there are echo, nodes and dht".to_owned())),
+        Some((name, _)) if !name.starts_with('-') => {
+            Err(Failure::Usage(format!("no benchmark {name:?}: there are echo, nodes, dht and overload")))
+        }
+        _ => Err(Failure::Usage("say which benchmark: there are echo, nodes, dht and overload".to_owned())),
     }
 }
 

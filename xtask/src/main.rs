@@ -13,6 +13,7 @@ mod boundaries;
 mod crash;
 mod fuzz;
 mod hashes;
+mod instructions;
 mod lint;
 mod python;
 mod report;
@@ -40,10 +41,13 @@ Usage: cargo xtask COMMAND
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
   bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
-  crash [--rounds N] [--seed S]  kill a node that writes N times (default: 200), and look on its disk for all that it
-                              acknowledged
   bench dht [ARGS]            storing, finding and connecting among 20 and 50 nodes in one process, ours and py-ipv8's, in
                               turn (ARGS: see bench dht --help)
+  bench overload [ARGS]       our echo node under up to three times what it can do (ARGS: see bench overload --help)
+  crash [--rounds N] [--seed S]  kill a node that writes N times (default: 200), and look on its disk for all that it
+                              acknowledged
+  instructions [--update]     count the instructions of pieces of work with valgrind and compare them with
+                              bench/instructions.txt; --update writes that file anew
   hashes [--update]           run the built-in scenarios and compare them with crates/scenario/scenarios/HASHES; --update
                               writes that file anew, for a change of behaviour that is meant
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py
@@ -101,6 +105,10 @@ fn dispatch(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
         }
         "bench" => bench::run(rest, report),
         "crash" => crash::run(rest, report),
+        "instructions" => {
+            report.step("instructions", |notes| instructions::run(rest, notes));
+            Ok(())
+        }
         "hashes" => hashes::run(rest),
         "python" => {
             let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);
@@ -110,6 +118,7 @@ fn dispatch(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
             no_arguments(rest)?;
             lint::run(report);
             report.step("test", |notes| test::check(&test::Options::default(), notes));
+            report.step("instructions", |notes| instructions::run(&[], notes));
             fuzz::run(&fuzz::Options::default(), report)
         }
         unknown => Err(Failure::Usage(format!("unknown command {unknown:?}"))),

@@ -28,6 +28,18 @@ pub(crate) fn set_up(notes: &mut Notes) {
     });
 }
 
+/// Whether valgrind is there, which is installed where that is possible without asking.
+pub(crate) fn has_valgrind(notes: &mut Notes) -> bool {
+    if !is_installed("valgrind") && is_root() && is_installed("apt-get") {
+        let result =
+            install(&["valgrind"]).or_else(|_| apt_get(&["update", "-qq"]).and_then(|()| install(&["valgrind"])));
+        if result.is_ok() {
+            notes.push("installed: valgrind".to_owned());
+        }
+    }
+    is_installed("valgrind")
+}
+
 fn install(packages: &[&str]) -> Result<(), Failure> {
     apt_get(&[&["install", "-qq", "-y", "--no-install-recommends"], packages].concat())
 }

@@ -42,8 +42,8 @@ struct Echo {
     #[arg(long, value_name = "S", default_value = "0.5", value_parser = seconds)]
     warm_up: Duration,
     /// Keys that sign, in turn.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u8).range(1..))]
-    keys: u8,
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    keys: u16,
     /// Requests made ahead; when all were sent, they are sent again.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     packets: u32,

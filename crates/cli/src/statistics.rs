@@ -63,6 +63,8 @@ pub(crate) struct Numbers {
     /// Bytes for each socket; null where they are not known.
     receive_buffer: Option<u64>,
     not_sent: u64,
+    /// Dropped before the node saw them, because their sender sent most.
+    crowded_out: u64,
     queues: Waiting,
     dropped: Drops,
     overlays: Vec<Overlay>,
@@ -130,7 +132,8 @@ impl Numbers {
         let Stats { received, received_bytes, unknown_bytes, delivered, discarded, sent, sent_bytes, .. } =
             report.totals;
         let Stats { verified, verify_time, signed, panics, timeouts, retries, turns, .. } = report.totals;
-        let DriverStats { kernel_drops, receive_buffer, waiting, waiting_peak, not_sent, .. } = report.driver;
+        let DriverStats { kernel_drops, receive_buffer, waiting, waiting_peak, not_sent, crowded_out, .. } =
+            report.driver;
         let Queues { outbox, outbox_peak, resolves, tasks, requests, caches, timers, .. } = report.queues;
         let clock = Clock(report.unix_origin);
         Self {
@@ -153,6 +156,7 @@ impl Numbers {
             kernel_drops,
             receive_buffer: Some(receive_buffer).filter(|bytes| *bytes > 0),
             not_sent,
+            crowded_out,
             queues: Waiting {
                 outbox,
                 outbox_peak,

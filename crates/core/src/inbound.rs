@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use ipv8_crypto::{Curve, Job, Mid, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
+use smallvec::SmallVec;
 
 use crate::{
     community::OverlayId,
@@ -76,7 +77,7 @@ impl Accepted<'_> {
 /// What became of the signatures of a batch.
 pub(crate) struct Verdicts {
     /// One for each packet, true for those that carry no signature.
-    pub(crate) holds: Vec<bool>,
+    pub(crate) holds: SmallVec<[bool; 32]>,
     /// How many signatures were checked.
     pub(crate) checked: u64,
     /// The time that it took; zero without a clock.
@@ -228,7 +229,7 @@ impl Inbound {
 
     /// Checks the signatures of a batch, and measures how long that takes if there is a clock.
     pub(crate) fn verify(&mut self, batch: &[Accepted<'_>], clock: Option<&Clock>) -> Verdicts {
-        let jobs: Vec<Job<'_>> = batch
+        let jobs: SmallVec<[Job<'_>; 2]> = batch
             .iter()
             .filter_map(|packet| {
                 let sender = packet.sender.as_ref()?;
@@ -244,7 +245,7 @@ impl Inbound {
         }
         let checked = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
         let mut verdicts = self.verdicts.iter();
-        let holds: Vec<bool> =
+        let holds: SmallVec<[bool; 32]> =
             batch.iter().map(|packet| packet.sender.is_none() || verdicts.next().copied().unwrap_or(false)).collect();
         // Kept only now: whoever cannot sign with a key cannot push the keys of others out.
         for (packet, _) in batch.iter().zip(&holds).filter(|(_, holds)| **holds) {

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use ipv8_crypto::{PrivateKey, Signer};
+use ipv8_crypto::{PrivateKey, SignError, SignJob, Signature, Signer};
 use ipv8_wire::{Outgoing, WriteError, Writer};
 
 use crate::stats::{DropReason, Stats};
@@ -15,6 +15,12 @@ const MOST_WAITING: usize = 65_536;
 
 /// Room for most messages, so that their buffers need not grow.
 const USUAL_SIZE: usize = 256;
+
+/// Buffers that are kept to be used again: as many as a driver reads datagrams at once.
+const MOST_SPARE: usize = 64;
+
+/// The largest buffer that is kept.
+const LARGEST_SPARE: usize = 2_048;
 
 /// A datagram to send.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,14 +64,15 @@ impl SendError {
     }
 }
 
-/// Writes a packet up to its signature.
+/// Writes a packet up to its signature into an empty buffer.
 pub(crate) fn write_packet<M: Outgoing>(
+    buffer: Vec<u8>,
     prefix: &[u8],
     key: &PrivateKey,
     global_time: Option<u64>,
     message: &M,
 ) -> Result<Vec<u8>, SendError> {
-    let mut w = Writer::with_capacity(USUAL_SIZE);
+    let mut w = Writer::from_vec(buffer);
     w.put(prefix);
     w.u8(M::ID);
     let mut signature = 0;
@@ -105,6 +112,8 @@ struct Unsigned {
 pub(crate) struct Outbox {
     unsigned: Vec<Unsigned>,
     ready: VecDeque<Transmit>,
+    /// Empty buffers of what was sent.
+    spare: Vec<Vec<u8>>,
     peak: usize,
 }
 
@@ -128,15 +137,44 @@ impl Outbox {
 
     /// Signs what waits and makes it ready for the driver, in the order in which it was sent.
     pub(crate) fn flush(&mut self, signer: &dyn Signer, stats: &mut Stats) {
+        let mut made = self.sign_together(signer).into_iter();
         for Unsigned { to, mut bytes, signer: key } in self.unsigned.drain(..) {
             if let Some(key) = key {
-                if sign(signer, &key, &mut bytes).is_err() {
+                let signature = made.next().unwrap_or_else(|| signer.sign(&key, &bytes));
+                let Ok(signature) = signature else {
                     stats.drop(DropReason::TooLarge);
                     continue;
-                }
+                };
+                bytes.extend_from_slice(signature.as_ref());
                 stats.signed += 1;
             }
             self.ready.push_back(Transmit { to, bytes });
+        }
+    }
+
+    /// The signatures of all that waits for one, if the signer would rather make them together.
+    fn sign_together(&self, signer: &dyn Signer) -> Vec<Result<Signature, SignError>> {
+        if !signer.takes_many() || self.unsigned.len() < 2 {
+            return Vec::new();
+        }
+        let waiting = self.unsigned.iter();
+        let mut jobs: Vec<_> =
+            waiting.filter_map(|packet| Some(SignJob::new(packet.signer.as_ref()?, &packet.bytes))).collect();
+        signer.sign_all(&mut jobs);
+        jobs.into_iter().map(SignJob::into_signature).collect()
+    }
+
+    /// An empty buffer to write a packet into.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(USUAL_SIZE))
+    }
+
+    /// Takes back the buffers of what was sent.
+    pub(crate) fn take_back(&mut self, sent: impl Iterator<Item = Transmit>) {
+        let wanted = sent.map(|transmit| transmit.bytes).filter(|bytes| bytes.capacity() <= LARGEST_SPARE);
+        for mut buffer in wanted.take(MOST_SPARE.saturating_sub(self.spare.len())) {
+            buffer.clear();
+            self.spare.push(buffer);
         }
     }
 

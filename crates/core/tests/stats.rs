@@ -352,7 +352,7 @@ fn the_report_is_a_table_with_a_line_for_each_message() {
     let expected = format!(
         "\
 node       up 61 s, 1 turns, 0 panics, 0 timeouts, 0 retries
-received   3 ({0} bytes, 30 of them of no community here): 1 delivered, 2 dropped, unknown by the kernel
+received   3 ({0} bytes, 30 of them of no community here): 1 delivered, 2 dropped, unknown by the kernel, 0 crowded out
 sent       1 ({1} bytes), 0 refused by the system
 signatures 2 checked in 0.000 ms, 1 made
 dropped    prefix 1, signature 1

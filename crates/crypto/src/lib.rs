@@ -43,6 +43,7 @@
 mod curve;
 #[cfg(feature = "legacy")]
 mod der;
+mod ed25519;
 mod error;
 pub mod keyfile;
 #[cfg_attr(not(feature = "legacy"), path = "legacy_disabled.rs")]
@@ -57,10 +58,11 @@ mod signature;
 mod verify;
 
 pub use curve::{Curve, UnknownCurve};
+pub use ed25519::Batched;
 pub use error::{AgreeError, KeyError, SignError};
 pub use mid::{Mid, ParseMidError};
 pub use private::PrivateKey;
 pub use public::PublicKey;
-pub use sign::{Signer, Signing, Stamps};
+pub use sign::{SignJob, Signer, Signing, Stamps};
 pub use signature::{MAX_SIGNATURE_LEN, Signature};
 pub use verify::{Job, Memoised, Sequential, Verifier};

@@ -1,14 +1,10 @@
 //! curve25519 keys: an X25519 half and an Ed25519 half behind a prefix of text.
 
-use std::sync::OnceLock;
-
-use ed25519_dalek::hazmat::{ExpandedSecretKey, raw_sign};
-use ed25519_dalek::{Verifier as _, VerifyingKey};
 use salsa20::cipher::consts::U10;
-use sha2::Sha512;
 use x25519_dalek::StaticSecret;
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::ed25519::{Point, SigningHalf};
 use crate::error::{AgreeError, KeyError};
 
 /// Prefix of a public key's bytes.
@@ -45,11 +41,6 @@ pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Zeroizing<[u8; 32]>> {
 /// Public halves, as bytes: any 64 bytes load, and what is no point verifies nothing.
 pub(crate) struct Public([u8; KEY_LEN]);
 
-/// The Ed25519 half decompressed at its first use, `None` inside if it is no point. Boxed, for most keys that a node
-/// hears of never verify anything; apart from [`Public`], so that a key packs into 128 bytes.
-#[derive(Default)]
-pub(crate) struct Point(OnceLock<Option<Box<VerifyingKey>>>);
-
 impl Public {
     pub(crate) fn new(exchange: &[u8; 32], signing: &[u8; 32]) -> Self {
         Self(join(PUBLIC_PREFIX, exchange, signing))
@@ -71,7 +62,7 @@ impl Public {
         halves.first_chunk().copied().unwrap_or_default()
     }
 
-    fn signing_key(&self) -> [u8; 32] {
+    pub(crate) fn signing_key(&self) -> [u8; 32] {
         self.0.last_chunk().copied().unwrap_or_default()
     }
 
@@ -79,27 +70,15 @@ impl Public {
         [SPKI_PREFIX.as_slice(), &self.signing_key()].concat()
     }
 
-    /// Cofactorless verification that rejects S ≥ L and takes keys of small order (protocol.md, section 2): dalek's
-    /// `verify`, and neither its strict nor its batch form.
     pub(crate) fn verify(&self, point: &Point, message: &[u8], signature: &[u8]) -> bool {
-        let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else {
-            return false;
-        };
-        let point = point.0.get_or_init(|| {
-            let point = VerifyingKey::from_bytes(&self.signing_key());
-            point.ok().map(Box::new)
-        });
-        point.as_ref().is_some_and(|key| key.verify(message, &signature).is_ok())
+        point.verify(&self.signing_key(), message, signature)
     }
 }
 
 /// Private halves, wiped when dropped.
 pub(crate) struct Private {
     exchange: StaticSecret,
-    seed: Zeroizing<[u8; 32]>,
-    /// The hash of the seed, kept so that signing need not take it each time.
-    expanded: ExpandedSecretKey,
-    verifying: VerifyingKey,
+    signing: SigningHalf,
 }
 
 impl Private {
@@ -114,33 +93,27 @@ impl Private {
     }
 
     pub(crate) fn new(exchange: &[u8; 32], seed: &[u8; 32]) -> Self {
-        let expanded = ExpandedSecretKey::from(seed);
-        Self {
-            exchange: StaticSecret::from(*exchange),
-            seed: Zeroizing::new(*seed),
-            verifying: VerifyingKey::from(&expanded),
-            expanded,
-        }
+        Self { exchange: StaticSecret::from(*exchange), signing: SigningHalf::new(seed) }
     }
 
     pub(crate) fn public(&self) -> Public {
         let exchange = x25519_dalek::PublicKey::from(&self.exchange);
-        Public::new(exchange.as_bytes(), self.verifying.as_bytes())
+        Public::new(exchange.as_bytes(), self.signing.public())
     }
 
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let mut bytes = join(PRIVATE_PREFIX, self.exchange.as_bytes(), &self.seed);
+        let mut bytes = join(PRIVATE_PREFIX, self.exchange.as_bytes(), self.signing.seed());
         let copy = Zeroizing::new(bytes.to_vec());
         bytes.zeroize();
         copy
     }
 
     pub(crate) fn to_pkcs8(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new([PKCS8_PREFIX.as_slice(), self.seed.as_slice()].concat())
+        Zeroizing::new([PKCS8_PREFIX.as_slice(), self.signing.seed()].concat())
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
-        raw_sign::<Sha512>(&self.expanded, message, &self.verifying).to_bytes()
+        self.signing.sign(message)
     }
 
     /// X25519, then HSalsa20 over a block of zeros: NaCl's `crypto_box_beforenm`.
@@ -168,9 +141,8 @@ mod tests {
     #[test]
     fn secrets_are_wiped_when_dropped() {
         fn wipes<T: ZeroizeOnDrop>(_: &T) {}
-        let Private { exchange, seed, expanded, verifying: _ } = &Private::new(&[1; 32], &[2; 32]);
+        let Private { exchange, signing } = &Private::new(&[1; 32], &[2; 32]);
         wipes(exchange);
-        wipes(seed);
-        wipes(expanded);
+        wipes(signing);
     }
 }

@@ -16,6 +16,43 @@ pub trait Signer: Send {
     ///
     /// As [`PrivateKey::sign`].
     fn sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Signature, SignError>;
+
+    /// Whether [`Signer::sign_all`] is better than one after the other.
+    fn takes_many(&self) -> bool {
+        false
+    }
+
+    /// Signs several messages.
+    fn sign_all(&self, jobs: &mut [SignJob<'_>]) {
+        for job in jobs {
+            job.signature = Some(self.sign(job.key, job.message));
+        }
+    }
+}
+
+/// One message to be signed.
+#[derive(Debug)]
+pub struct SignJob<'a> {
+    key: &'a PrivateKey,
+    message: &'a [u8],
+    signature: Option<Result<Signature, SignError>>,
+}
+
+impl<'a> SignJob<'a> {
+    /// To be signed with this key.
+    #[must_use]
+    pub const fn new(key: &'a PrivateKey, message: &'a [u8]) -> Self {
+        Self { key, message, signature: None }
+    }
+
+    /// The signature.
+    ///
+    /// # Errors
+    ///
+    /// As [`PrivateKey::sign`]. What no [`Signer::sign_all`] was given is signed now.
+    pub fn into_signature(self) -> Result<Signature, SignError> {
+        self.signature.unwrap_or_else(|| self.key.sign(self.message))
+    }
 }
 
 /// Signs with the key: [`PrivateKey::sign`].

@@ -1,7 +1,6 @@
 //! The loop that moves a node's bytes and time.
 
 use std::{
-    cell::RefCell,
     future::Future,
     io,
     net::{SocketAddr, ToSocketAddrs},
@@ -17,24 +16,22 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{background::Background, machine::Watching, watchdog::Guarded};
+use crate::{
+    background::Background,
+    backlog::{Backlog, Datagram},
+    datagrams::{self, BATCH, Sent},
+    machine::Watching,
+    watchdog::Guarded,
+};
 
-/// Datagrams that are read before the node takes a turn: enough to share the cost of a turn, few enough to answer soon.
-const BATCH: usize = 32;
-
-/// Room for the largest datagram that UDP carries.
-const SLOT: usize = 65_536;
+/// Batches that are read at once where datagrams come faster than the node takes them: what a receive buffer holds.
+const MOST_READS: usize = 16;
 
 /// Names that are being resolved at once, waiting ones included; the node keeps the others.
 const MOST_LOOKUPS: usize = 64;
 
 /// How long the last datagrams of a node that stops may take to leave.
 pub(crate) const GOODBYE: Duration = Duration::from_millis(250);
-
-thread_local! {
-    /// Reading and handling happen without an await in between, so that all nodes of a thread share one buffer.
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * SLOT]);
-}
 
 /// Wakes the driver when a handle was used from outside.
 struct Wakeup(Notify);
@@ -61,6 +58,11 @@ pub(crate) struct Driver {
     outgoing: Vec<Transmit>,
     /// How many of `outgoing` have been sent.
     sent: usize,
+    /// What came faster than the node took it, and the part of it that the node takes now.
+    backlog: Backlog,
+    taken: Vec<Datagram>,
+    /// The last read found a whole batch.
+    was_full: bool,
     /// A socket took no more, so that the rest of `outgoing` is counted as waiting.
     blocked: bool,
 }
@@ -73,7 +75,19 @@ impl Driver {
             .into_iter()
             .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp })
             .collect();
-        Self { node, sockets, first: 0, start, wakeup, outgoing: Vec::new(), sent: 0, blocked: false }
+        Self {
+            node,
+            sockets,
+            first: 0,
+            start,
+            wakeup,
+            outgoing: Vec::new(),
+            sent: 0,
+            backlog: Backlog::default(),
+            taken: Vec::new(),
+            was_full: false,
+            blocked: false,
+        }
     }
 
     fn now(&self) -> Time {
@@ -135,6 +149,8 @@ impl Driver {
                     armed = None;
                     self.node.poll(self.now());
                 }
+                // Lets other tasks run in between.
+                () = tokio::task::yield_now(), if !self.backlog.is_empty() => self.work_off(),
                 event = event => match event {
                     Event::Readable(index) => {
                         self.first = (index + 1) % self.sockets.len();
@@ -147,60 +163,74 @@ impl Driver {
         }
     }
 
-    /// Reads a batch and lets the node take a turn with it.
-    fn receive(&self, index: usize) {
+    /// Reads a batch and lets the node take a turn with it; or, where datagrams come faster than that, all there is, and the
+    /// turn is with what the backlog gives first.
+    fn receive(&mut self, index: usize) {
+        let now = self.now();
         let Some(socket) = self.sockets.get(index) else { return };
-        BUFFER.with_borrow_mut(|buffer| {
-            let mut received = [(0, SocketAddr::from(([0, 0, 0, 0], 0))); BATCH];
-            let mut count = 0;
-            for (slot, entry) in buffer.chunks_exact_mut(SLOT).zip(&mut received) {
-                match socket.udp.try_recv_from(slot) {
-                    Ok(datagram) => *entry = datagram,
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // An earlier datagram of ours did not arrive, which says nothing about this socket.
-                    Err(error) => {
-                        tracing::debug!(%error, "receiving failed");
-                        break;
-                    }
-                }
-                count += 1;
+        let (node, backlog, was_full) = (&self.node, &mut self.backlog, self.was_full);
+        let mut dropped = 0;
+        let count = datagrams::receive(&socket.udp, |count, datagrams| {
+            if backlog.is_empty() && !(count == BATCH && was_full) {
+                node.handle(now, datagrams);
+            } else {
+                dropped += keep(backlog, datagrams);
             }
-            let datagrams = received.iter().take(count).zip(buffer.chunks_exact(SLOT));
-            let datagrams = datagrams.filter_map(|((len, from), slot)| Some((*from, slot.get(..*len)?)));
-            self.node.handle(self.now(), datagrams);
         });
+        self.was_full = count == BATCH;
+        if self.backlog.is_empty() {
+            return self.backlog.shrink();
+        }
+        let mut is_more = self.was_full;
+        for _ in 0..MOST_READS {
+            if !is_more {
+                break;
+            }
+            let backlog = &mut self.backlog;
+            is_more = BATCH == datagrams::receive(&socket.udp, |_, datagrams| dropped += keep(backlog, datagrams));
+        }
+        self.node.driver_counters().count_crowded_out(u64::try_from(dropped).unwrap_or(u64::MAX));
+        self.work_off();
+    }
+
+    /// A turn with what the backlog gives.
+    fn work_off(&mut self) {
+        self.backlog.take(BATCH, &mut self.taken);
+        let datagrams = self.taken.iter().map(|(source, bytes)| (*source, bytes.as_slice()));
+        self.node.handle(self.now(), datagrams);
+        self.backlog.take_back(&mut self.taken);
     }
 
     /// Sends what waits until the socket takes no more.
     fn flush(&mut self) {
         loop {
-            while let Some(Transmit { to, bytes }) = self.outgoing.get(self.sent) {
-                let counters = self.node.driver_counters();
-                if let Some(socket) = socket_for(&self.sockets, *to) {
-                    match socket.try_send_to(bytes, *to) {
-                        Ok(_) => {}
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                            counters.set_waiting(u64::try_from(self.outgoing.len() - self.sent).unwrap_or(u64::MAX));
-                            self.blocked = true;
-                            return;
-                        }
-                        Err(error) => {
-                            counters.count_not_sent();
-                            tracing::debug!(%to, %error, "sending failed");
-                        }
+            let counters = self.node.driver_counters();
+            while let Some((socket, transmits)) = next_of_one_family(&self.sockets, self.outgoing.get(self.sent..)) {
+                let sent = match socket.map(|socket| datagrams::send(socket, transmits)) {
+                    Some(Sent::Some(count)) => count,
+                    Some(Sent::Blocked) => {
+                        counters.set_waiting(u64::try_from(self.outgoing.len() - self.sent).unwrap_or(u64::MAX));
+                        self.blocked = true;
+                        return;
                     }
-                } else {
-                    counters.count_not_sent();
-                    tracing::debug!(%to, "no socket of this address family");
-                }
-                self.sent += 1;
+                    Some(Sent::Failed(error)) => {
+                        counters.count_not_sent();
+                        tracing::debug!(to = ?transmits.first().map(|first| first.to), %error, "sending failed");
+                        1
+                    }
+                    None => {
+                        counters.count_not_sent();
+                        tracing::debug!(to = ?transmits.first().map(|first| first.to), "no socket of this address family");
+                        1
+                    }
+                };
+                self.sent += sent;
             }
             if std::mem::take(&mut self.blocked) {
                 self.node.driver_counters().set_waiting(0);
             }
-            self.outgoing.clear();
             self.sent = 0;
-            self.node.drain_transmits(&mut self.outgoing);
+            self.node.exchange_transmits(&mut self.outgoing);
             if self.outgoing.is_empty() {
                 return;
             }
@@ -220,6 +250,22 @@ impl Driver {
             tracing::warn!("some last datagrams were not sent");
         }
     }
+}
+
+/// Keeps datagrams; says how many were dropped for that.
+fn keep(backlog: &mut Backlog, datagrams: &mut dyn Iterator<Item = (SocketAddr, &[u8])>) -> usize {
+    datagrams.map(|(source, bytes)| backlog.push(source, bytes)).sum()
+}
+
+/// The first datagrams that go through one socket, up to a batch, and the socket if there is one.
+fn next_of_one_family<'a>(
+    sockets: &'a [Socket],
+    outgoing: Option<&'a [Transmit]>,
+) -> Option<(Option<&'a UdpSocket>, &'a [Transmit])> {
+    let outgoing = outgoing?;
+    let first = outgoing.first()?.to;
+    let same = outgoing.iter().take(BATCH).take_while(|transmit| transmit.to.is_ipv4() == first.is_ipv4()).count();
+    Some((socket_for(sockets, first), outgoing.get(..same)?))
 }
 
 fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&UdpSocket> {

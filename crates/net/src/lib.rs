@@ -21,18 +21,22 @@
 #![allow(clippy::disallowed_methods, reason = "a driver reads the clock and hands the time to the node")]
 
 mod background;
+mod backlog;
 mod broadcast;
+mod datagrams;
 mod driver;
 mod endpoint;
 mod kernel;
 mod lan;
 mod machine;
 mod socket;
+mod spread;
 mod stop;
 mod watchdog;
 
 pub use self::{
     endpoint::{Endpoint, Running},
     socket::{BindError, Listen},
+    spread::{Backends, Cryptography, ThreadsError},
     stop::StopReport,
 };

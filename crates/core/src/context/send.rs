@@ -78,7 +78,7 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<Vec<u8>, SendError> {
-        let mut bytes = outbox::write_packet(Prefix::new(community).as_bytes(), key, global_time, message)?;
+        let mut bytes = outbox::write_packet(Vec::new(), Prefix::new(community).as_bytes(), key, global_time, message)?;
         if M::SIGNED {
             outbox::sign(&*self.state.signer, key, &mut bytes)?;
         }
@@ -103,7 +103,7 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<Vec<u8>, SendError> {
-        outbox::write_packet(Prefix::new(community).as_bytes(), &self.overlay.key, global_time, message)
+        outbox::write_packet(Vec::new(), Prefix::new(community).as_bytes(), &self.overlay.key, global_time, message)
     }
 
     /// Queues a packet that lacks its signature; it is signed when the turn ends.
@@ -132,14 +132,19 @@ impl Context<'_> {
         global_time: Option<u64>,
         message: &M,
     ) -> Result<(), SendError> {
-        let bytes = outbox::write_packet(self.overlay.prefix.as_bytes(), &self.overlay.key, global_time, message)?;
+        let bytes = self.write_own(global_time, message)?;
         self.post_written::<M>(to, bytes)
     }
 
     /// Writes a message up to its signature.
     pub(crate) fn write<M: Outgoing>(&mut self, message: &M) -> Result<Vec<u8>, SendError> {
         let global_time = M::GLOBAL_TIME.then(|| self.claim_global_time());
-        outbox::write_packet(self.overlay.prefix.as_bytes(), &self.overlay.key, global_time, message)
+        self.write_own(global_time, message)
+    }
+
+    fn write_own<M: Outgoing>(&mut self, global_time: Option<u64>, message: &M) -> Result<Vec<u8>, SendError> {
+        let buffer = self.state.outbox.buffer();
+        outbox::write_packet(buffer, self.overlay.prefix.as_bytes(), &self.overlay.key, global_time, message)
     }
 
     /// Queues a message that was written up to its signature.

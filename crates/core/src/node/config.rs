@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ipv8_crypto::{PrivateKey, Sequential, Signer, Signing, Verifier};
+use ipv8_crypto::{Batched, PrivateKey, Signer, Signing, Verifier};
 
 use crate::{
     blocking::{Blocking, DEFAULT_MOST_BLOCKING},
@@ -29,7 +29,8 @@ pub struct NodeConfig {
     pub unix_origin: Duration,
     /// The time between turns; without it, handles use the time of the last turn.
     pub clock: Option<Clock>,
-    /// What checks signatures.
+    /// What checks signatures: [`Batched`] by default. [`Sequential`](ipv8_crypto::Sequential) is exact whatever the owner of a
+    /// key does.
     pub verifier: Box<dyn Verifier>,
     /// What makes signatures.
     pub signer: Box<dyn Signer>,
@@ -61,7 +62,7 @@ impl NodeConfig {
             seed,
             unix_origin: Duration::ZERO,
             clock: None,
-            verifier: Box::new(Sequential),
+            verifier: Box::new(Batched::default()),
             signer: Box::new(Signing),
             keys: KeyCache::default(),
             limits: Limits::default(),

@@ -16,6 +16,7 @@ use ipv8_crypto::{PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
 use parking_lot::{Mutex, ReentrantMutex};
 use rand::{SeedableRng, rngs::StdRng};
+use smallvec::SmallVec;
 
 pub use self::config::{Clock, NodeConfig};
 pub(crate) use self::shared::Shared;
@@ -320,7 +321,7 @@ impl Node {
 
     /// One turn: takes in datagrams, in order, serves what is due, and polls tasks until none is ready.
     pub fn handle<'a>(&self, now: Time, datagrams: impl IntoIterator<Item = (SocketAddr, &'a [u8])>) {
-        let batch: Vec<_> = datagrams.into_iter().collect();
+        let batch: SmallVec<[_; 2]> = datagrams.into_iter().collect();
         self.turn(now, &batch);
     }
 
@@ -399,6 +400,13 @@ impl Node {
                 into.push(transmit);
             }
         });
+    }
+
+    /// The same for a driver that sends again and again: what is in `transmits` was sent, and its buffers are used for the
+    /// next messages, so that sending need not allocate. 64 buffers of 2 KiB at most are kept.
+    pub fn exchange_transmits(&self, transmits: &mut Vec<Transmit>) {
+        self.shared.with(|state| state.outbox.take_back(transmits.drain(..)));
+        self.drain_transmits(transmits);
     }
 
     /// The next host name to resolve.

@@ -3,6 +3,7 @@
 use std::{cell::Cell, net::SocketAddr};
 
 use ipv8_wire::{PREFIX_LEN, VERSION};
+use smallvec::SmallVec;
 
 use super::State;
 use crate::{
@@ -14,10 +15,13 @@ use crate::{
     stats::DropReason,
 };
 
+/// What arrives is mostly alone in its turn, which then need not allocate.
+type FewOrMany<'a> = SmallVec<[Accepted<'a>; 2]>;
+
 impl State {
     /// Takes in a batch of datagrams, in order.
     pub(crate) fn receive(&mut self, batch: &[(SocketAddr, &[u8])]) {
-        let mut accepted = Vec::with_capacity(batch.len());
+        let mut accepted = FewOrMany::with_capacity(batch.len());
         for (source, datagram) in batch {
             self.stats.received += 1;
             self.stats.received_bytes += u64::try_from(datagram.len()).unwrap_or(u64::MAX);

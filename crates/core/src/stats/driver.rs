@@ -13,6 +13,7 @@ pub struct DriverCounters {
     waiting: AtomicU64,
     waiting_peak: AtomicU64,
     not_sent: AtomicU64,
+    crowded_out: AtomicU64,
 }
 
 /// More than can be dropped.
@@ -20,8 +21,8 @@ const UNKNOWN: u64 = u64::MAX;
 
 impl Default for DriverCounters {
     fn default() -> Self {
-        let [receive_buffer, waiting, waiting_peak, not_sent] = std::array::from_fn(|_| AtomicU64::new(0));
-        Self { kernel_drops: AtomicU64::new(UNKNOWN), receive_buffer, waiting, waiting_peak, not_sent }
+        let [receive_buffer, waiting, waiting_peak, not_sent, crowded_out] = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { kernel_drops: AtomicU64::new(UNKNOWN), receive_buffer, waiting, waiting_peak, not_sent, crowded_out }
     }
 }
 
@@ -47,6 +48,11 @@ impl DriverCounters {
         self.not_sent.fetch_add(1, Relaxed);
     }
 
+    /// Counts datagrams that arrived and were dropped before the node saw them, because others sent less.
+    pub fn count_crowded_out(&self, datagrams: u64) {
+        self.crowded_out.fetch_add(datagrams, Relaxed);
+    }
+
     /// All of it.
     #[must_use]
     pub fn read(&self) -> DriverStats {
@@ -56,6 +62,7 @@ impl DriverCounters {
             waiting: self.waiting.load(Relaxed),
             waiting_peak: self.waiting_peak.load(Relaxed),
             not_sent: self.not_sent.load(Relaxed),
+            crowded_out: self.crowded_out.load(Relaxed),
         }
     }
 }
@@ -75,4 +82,6 @@ pub struct DriverStats {
     pub waiting_peak: u64,
     /// Datagrams that the system refused, or for whose address family there is no socket.
     pub not_sent: u64,
+    /// Datagrams that arrived faster than the node takes them and were dropped before it saw them: of whoever sent most.
+    pub crowded_out: u64,
 }

@@ -140,7 +140,8 @@ impl fmt::Display for StatsReport {
         writeln!(
             f,
             "received   {received} ({received_bytes} bytes, {unknown_bytes} of them of no community here): {delivered} \
-             delivered, {discarded} dropped, {by_kernel} by the kernel"
+             delivered, {discarded} dropped, {by_kernel} by the kernel, {} crowded out",
+            self.driver.crowded_out
         )?;
         writeln!(f, "sent       {sent} ({sent_bytes} bytes), {} refused by the system", self.driver.not_sent)?;
         writeln!(f, "signatures {verified} checked in {} ms, {signed} made", millis(verify_time))?;

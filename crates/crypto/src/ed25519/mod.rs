@@ -1,0 +1,12 @@
+//! Ed25519 by the fastest well-kept implementation of each operation: verification by ed25519-dalek, alone or in batches,
+//! signing by AWS-LC, or by ed25519-dalek as well without the feature `aws-lc`. They make the same signatures, for those of
+//! Ed25519 are deterministic (RFC 8032, section 5.1.6).
+
+mod batch;
+mod point;
+#[cfg_attr(not(feature = "aws-lc"), path = "sign_dalek.rs")]
+mod sign;
+
+pub use batch::Batched;
+pub(crate) use point::Point;
+pub(crate) use sign::SigningHalf;

@@ -1,0 +1,163 @@
+//! Reading and sending datagrams: many with one system call where the kernel has that, one by one elsewhere.
+
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "one_by_one.rs")]
+mod together;
+
+use std::{cell::RefCell, io, net::SocketAddr};
+
+use ipv8_core::Transmit;
+use tokio::net::UdpSocket;
+
+/// Datagrams that are read before the node takes a turn, and sent at once: enough to share the cost of a turn and of a system
+/// call, few enough to answer soon.
+pub(crate) const BATCH: usize = 64;
+
+/// Room for the largest datagram that UDP carries. Pages that no datagram reaches take no memory.
+const SLOT: usize = 65_536;
+
+thread_local! {
+    /// Reading and handling happen without an await in between, so that all nodes of a thread share one buffer.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; BATCH * SLOT]);
+}
+
+/// Where a datagram came from, and its length.
+pub(crate) type Received = (SocketAddr, usize);
+
+const NOTHING: Received = (SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0), 0);
+
+/// Reads what waits, up to a batch, and hands it over with its number, which it returns.
+pub(crate) fn receive(
+    socket: &UdpSocket,
+    take: impl for<'b> FnOnce(usize, &mut dyn Iterator<Item = (SocketAddr, &'b [u8])>),
+) -> usize {
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut received = [NOTHING; BATCH];
+        let count = together::receive(socket, buffer, &mut received).unwrap_or_else(|error| {
+            // An earlier datagram of ours did not arrive, which says nothing about this socket.
+            tracing::debug!(%error, "receiving failed");
+            0
+        });
+        let slots = buffer.chunks_exact(SLOT);
+        let datagrams = received.iter().take(count).zip(slots);
+        take(count, &mut datagrams.filter_map(|((from, len), slot)| Some((*from, slot.get(..*len)?))));
+        count
+    })
+}
+
+/// What became of the first of some datagrams.
+pub(crate) enum Sent {
+    /// So many were sent, at least one.
+    Some(usize),
+    /// The socket takes none now.
+    Blocked,
+    /// The first cannot be sent; the others may be.
+    Failed(io::Error),
+}
+
+/// Sends some datagrams of one address family, in order, as many as the socket takes at once.
+pub(crate) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> Sent {
+    let sent = match transmits {
+        [Transmit { to, bytes }] => socket.try_send_to(bytes, *to).map(|_| 1),
+        many => together::send(socket, many),
+    };
+    match sent {
+        Ok(count) => Sent::Some(count),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Blocked,
+        Err(error) => Sent::Failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pair(host: &str) -> (UdpSocket, UdpSocket, SocketAddr) {
+        let (a, b) = (UdpSocket::bind((host, 0)).await.unwrap(), UdpSocket::bind((host, 0)).await.unwrap());
+        let to = b.local_addr().unwrap();
+        (a, b, to)
+    }
+
+    async fn receive_all(socket: &UdpSocket, expected: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+        let mut found = Vec::new();
+        while found.len() < expected {
+            tokio::time::timeout(std::time::Duration::from_secs(5), socket.readable()).await.unwrap().unwrap();
+            receive(socket, |_, datagrams| found.extend(datagrams.map(|(from, bytes)| (from, bytes.to_vec()))));
+        }
+        found
+    }
+
+    fn transmits(to: SocketAddr, sizes: impl IntoIterator<Item = usize>) -> Vec<Transmit> {
+        let numbered = sizes.into_iter().enumerate();
+        let bytes = |(number, size)| vec![u8::try_from(number % 251).unwrap(); size];
+        numbered.map(bytes).map(|bytes| Transmit { to, bytes }).collect()
+    }
+
+    fn send_all(socket: &UdpSocket, mut transmits: &[Transmit]) {
+        while !transmits.is_empty() {
+            let Sent::Some(count) = send(socket, transmits) else { panic!("{} are left", transmits.len()) };
+            assert!(count > 0);
+            transmits = &transmits[count..];
+        }
+    }
+
+    #[tokio::test]
+    async fn all_arrive_in_order_and_whole() {
+        for host in ["127.0.0.1", "::1"] {
+            let (a, b, to) = pair(host).await;
+            a.writable().await.unwrap();
+            // Without bytes, of usual sizes, and the largest there is: what a usual receive buffer holds.
+            let sizes = (0..70).map(|number| if number == 50 { 65_507 } else { number * 3 });
+            let sent = transmits(to, sizes);
+            send_all(&a, &sent);
+            let found = receive_all(&b, sent.len()).await;
+            let from = a.local_addr().unwrap();
+            assert_eq!(found.len(), sent.len());
+            for ((source, bytes), sent) in found.iter().zip(&sent) {
+                assert_eq!((*source, bytes.len()), (from, sent.bytes.len()));
+                assert_eq!(bytes, &sent.bytes);
+            }
+        }
+    }
+
+    /// One thread reads sockets of both families in turn.
+    #[tokio::test]
+    async fn addresses_of_both_families_are_whole() {
+        let (a, b, to_b) = pair("127.0.0.1").await;
+        let (c, d, to_d) = pair("::1").await;
+        for _ in 0..3 {
+            a.writable().await.unwrap();
+            c.writable().await.unwrap();
+            send_all(&a, &transmits(to_b, [10; 5]));
+            send_all(&c, &transmits(to_d, [10; 5]));
+            for (socket, from) in [(&b, &a), (&d, &c)] {
+                let from = from.local_addr().unwrap();
+                assert!(receive_all(socket, 5).await.iter().all(|(source, _)| *source == from));
+            }
+        }
+    }
+
+    /// What cannot be sent does not keep back what can.
+    #[tokio::test]
+    async fn one_that_fails_is_told_and_the_rest_goes() {
+        let (a, b, to) = pair("127.0.0.1").await;
+        a.writable().await.unwrap();
+        let mut all = transmits(to, [5; 4]);
+        // Larger than UDP carries.
+        all[2].bytes = vec![0; 70_000];
+        assert!(matches!(send(&a, &all), Sent::Some(2)));
+        assert!(matches!(send(&a, &all[2..]), Sent::Failed(_)));
+        assert!(matches!(send(&a, &all[3..]), Sent::Some(1)));
+        assert_eq!(receive_all(&b, 3).await.len(), 3);
+    }
+
+    /// Reading fewer than a batch must not lose the news of more.
+    #[tokio::test]
+    async fn what_comes_later_is_told() {
+        let (a, b, to) = pair("127.0.0.1").await;
+        for count in [1, BATCH - 1, BATCH, BATCH + 1, 1] {
+            a.writable().await.unwrap();
+            send_all(&a, &transmits(to, vec![9; count]));
+            assert_eq!(receive_all(&b, count).await.len(), count);
+        }
+    }
+}
