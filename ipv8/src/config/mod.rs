@@ -46,7 +46,7 @@ mod trackers;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use ipv8_core::{Hardening, MaxPeers, Node};
-use ipv8_net::Listen;
+use ipv8_net::{Cryptography, Listen};
 use ipv8_wire::Address;
 
 pub use self::{
@@ -95,6 +95,8 @@ pub struct Config {
     pub max_peers: MaxPeers,
     /// How much the node trusts what it is told.
     pub hardening: Hardening,
+    /// How signatures are verified and made.
+    pub cryptography: Cryptography,
     /// The trackers of overlays that name no bootstrappers.
     pub trackers: Vec<Address>,
     /// Where the REST interface is to listen; whoever uses the configuration sees to it.
@@ -159,6 +161,7 @@ impl Config {
             .walker_interval(self.walker_interval)
             .max_peers(self.max_peers)
             .hardening(self.hardening)
+            .cryptography(self.cryptography)
             .trackers(self.trackers);
         for (alias, source) in self.keys {
             builder = builder.key_as(alias, source);

@@ -15,7 +15,7 @@ use ipv8_core::{
 };
 use ipv8_crypto::{Curve, PrivateKey, keyfile};
 use ipv8_discovery::DEFAULT_TRACKERS;
-use ipv8_net::Listen;
+use ipv8_net::{Cryptography, Listen};
 use ipv8_wire::Address;
 
 use super::{
@@ -36,6 +36,9 @@ use crate::{
 pub(crate) const MOST_PEERS: i64 = 1_000_000;
 
 const SAVE_INTERVALS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(86_400)];
+
+/// More threads for signatures than this are a mistake.
+const MOST_THREADS: usize = 64;
 
 /// How often the values of one's own are stored again: twice in the hour for which nodes keep them.
 const DEFAULT_REPUBLISH: Duration = Duration::from_secs(1_800);
@@ -104,6 +107,7 @@ pub(crate) fn config(
     let max_peers = max_peers(&mut values);
     let api = api(&mut values);
     let hardening = hardening::read(&mut values);
+    let cryptography = cryptography(&mut values);
     let log = reader.log(&mut values);
     let peer_file = reader.peer_file(&mut values, working_directory.as_deref());
     let dht_file = reader.dht(&mut values, working_directory.as_deref());
@@ -120,6 +124,7 @@ pub(crate) fn config(
         walker_interval,
         max_peers: max_peers.unwrap_or_default(),
         hardening,
+        cryptography,
         trackers,
         api,
         log,
@@ -136,6 +141,16 @@ pub(crate) fn config(
     };
     config.shown = show::rows(&config, &reader.document, reader.dialect, rows);
     Ok(config)
+}
+
+/// Reads the table `signatures`.
+fn cryptography(values: &mut Settings) -> Cryptography {
+    let default = Cryptography::default();
+    let read = values.take_table("signatures", |values| Cryptography {
+        batched: values.take_bool("together").unwrap_or(default.batched),
+        threads: values.take_usize_within("threads", 1..=MOST_THREADS).unwrap_or(default.threads),
+    });
+    read.unwrap_or(default)
 }
 
 /// Reads a number of peers that an overlay takes.
