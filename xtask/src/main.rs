@@ -42,6 +42,8 @@ Usage: cargo xtask COMMAND
   bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
   crash [--rounds N] [--seed S]  kill a node that writes N times (default: 200), and look on its disk for all that it
                               acknowledged
+  bench dht [ARGS]            storing, finding and connecting among 20 and 50 nodes in one process, ours and py-ipv8's, in
+                              turn (ARGS: see bench dht --help)
   hashes [--update]           run the built-in scenarios and compare them with crates/scenario/scenarios/HASHES; --update
                               writes that file anew, for a change of behaviour that is meant
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use crate::error::OpenError;
@@ -27,15 +28,24 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(fs::canonicalize(parent).map_err(failed)?.join(name))
 }
 
-/// Takes the files for this process.
+/// How often it is looked whether another process that has the files is ending, and how long is waited in between.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes the files for this process. Waits for one that is ending, and for children of ours that were just started: until
+/// they have their own program, they have our files.
+#[allow(clippy::disallowed_methods, reason = "opening blocks, and is done outside of the node")]
 pub(crate) fn lock(path: &Path) -> Result<Lock, OpenError> {
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let file = private(&with(path, ".lock")).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
     }
+    Err(OpenError::InUse { path: path.to_owned() })
 }
 
 /// Opens a file for reading and writing, and makes it for its owner only if there is none.

@@ -30,7 +30,7 @@
 //! # The files
 //!
 //! `FILE`, `FILE-wal` (the log) and `FILE.lock`, all for their owner only (0600). One process at a time has them: another
-//! gets [`OpenError::InUse`]. `FILE.lock` is empty and stays.
+//! gets [`OpenError::InUse`], after two seconds. `FILE.lock` is empty and stays.
 //!
 //! Every start checks the file (`PRAGMA quick_check`). A damaged one is set aside as `FILE.damaged-N`, with its log, and a
 //! new one begun; [`Opened::set_aside`] tells. Files of other programs, and of newer versions of this one, are left alone, and

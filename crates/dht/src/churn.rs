@@ -13,7 +13,7 @@ const SYNCHRONISE: Duration = Duration::from_secs(5);
 /// Keeps the routing tables and the peers of the community in step, drops nodes that do not answer, and pings the others
 /// (the reference's `PingChurn`, `protocol.md` section 6).
 ///
-/// A node is pinged every 25 seconds, a tenth earlier or later, so that nodes that came together are not pinged together (the
+/// A node that answered nothing for 25 seconds is pinged, a tenth earlier or later, so that nodes that came together are not pinged together (the
 /// reference has no such jitter). Peers and nodes are compared every five seconds, in time proportional to their number; the
 /// reference does it in every step, in time proportional to its square.
 #[derive(Clone, Debug)]
@@ -44,7 +44,8 @@ impl PingChurn {
         for family in Family::ALL {
             let Some(table) = dht.table(family) else { continue };
             for node in table.nodes() {
-                let last = node.last_ping;
+                // An answer to whatever we asked says as much as a ping.
+                let last = node.last_ping.max(node.last_response);
                 let wait = |last: Time| now >= last + soonest && now >= last + jittered(self.interval, cx);
                 if last.is_none_or(wait) {
                     due.push((family, node.id()));

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy, StrategyCatalog, Target,
-    Time,
+    Community, Context, DropReason, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy,
+    StrategyCatalog, Target, Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -27,6 +27,7 @@ use crate::{
     pace::Pace,
     publish::Publications,
     routing::{DhtNode, RoutingTable},
+    stats::DhtStats,
     store::{Entry, MemoryStore, Put, Source, Store},
     token::{Token, TokenSecrets},
     value::{MAX_VALUE_LEN, Value, ValueError},
@@ -67,8 +68,9 @@ pub struct DhtCommunity {
     pub(crate) pace: Pace,
     pub(crate) publications: Publications,
     pub(crate) discovery: Discovery,
-    /// Where our own neighbourhood was searched.
-    pub(crate) joined: Families<bool>,
+    /// When our own neighbourhood was searched last.
+    pub(crate) joined: Families<Option<Time>>,
+    pub(crate) stats: DhtStats,
     /// What is to be written to a disk, if there is one.
     pub(crate) journal: Option<Journal>,
     /// Nodes of an earlier run.
@@ -95,15 +97,16 @@ impl DhtCommunity {
     #[must_use]
     pub fn with_stores(config: DhtConfig, v4: Box<dyn Store>, v6: Box<dyn Store>) -> Self {
         Self {
+            pace: Pace::new(config.limit_queries),
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
             secrets: None,
             tokens: IndexMap::new(),
-            pace: Pace::default(),
             publications: Publications::default(),
             discovery: Discovery::default(),
             joined: Families::default(),
+            stats: DhtStats::default(),
             journal: None,
             candidates: Candidates::default(),
             saved: BTreeMap::new(),
@@ -166,6 +169,12 @@ impl DhtCommunity {
         self.stores.get_mut(family).as_mut()
     }
 
+    /// What it refused, and why.
+    #[must_use]
+    pub const fn stats(&self) -> &DhtStats {
+        &self.stats
+    }
+
     /// Sets the secrets of our tokens, which are random otherwise: for tests.
     pub fn set_token_secrets(&mut self, secrets: TokenSecrets) {
         self.secrets = Some(secrets);
@@ -191,6 +200,10 @@ impl DhtCommunity {
         }
         let table = self.tables.get_mut(family).get_or_insert_with(|| RoutingTable::new(own));
         table.set_own(own, now);
+        if table.is_crowded(&node, now) {
+            self.stats.nodes_crowded += 1;
+            return None;
+        }
         table.add(node, now)
     }
 
@@ -200,15 +213,16 @@ impl DhtCommunity {
     }
 
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
-    pub(crate) fn requesting(&mut self, cx: &Context<'_>, from: &Peer) -> Option<DhtNode> {
+    pub(crate) fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());
         let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
         if self
             .table(Family::of(address))
             .and_then(|table| table.get(&node.id()))
-            .is_some_and(|node| node.is_blocked(now))
+            .is_some_and(|node| self.config.limit_queries && node.is_blocked(now))
         {
-            tracing::debug!(peer = %from, "dropped: too many queries");
+            self.stats.queries_limited += 1;
+            cx.count_drop(DropReason::RateLimited);
             return None;
         }
         if let Some(known) = self.add_node(cx, node.clone()) {
@@ -283,6 +297,16 @@ impl DhtCommunity {
         self.tokens.get(id).filter(|(told, _)| now.since(*told) < TOKEN_AGE).map(|(_, token)| *token)
     }
 
+    /// How long ago a node told us its token.
+    pub(crate) fn token_age(&self, id: &NodeId, now: Time) -> Option<Duration> {
+        self.tokens.get(id).map(|(told, _)| now.since(*told))
+    }
+
+    /// A node did not answer, or not take what we stored there: it may be gone, or have forgotten its token.
+    pub(crate) fn forget_token(&mut self, id: &NodeId) {
+        self.tokens.swap_remove(id);
+    }
+
     /// Keeps a value, if it is one.
     pub(crate) fn keep(
         &mut self,
@@ -292,12 +316,17 @@ impl DhtCommunity {
         source: Source,
         max_age: Duration,
     ) -> Result<Put, ValueError> {
-        let read = Value::decode(value)?;
+        let read = Value::decode(value).inspect_err(|_| self.stats.values_invalid += 1)?;
         let entry =
             Entry { key, id: read.storage_id(value), value: value.to_vec(), version: read.version, max_age, source };
         let put = self.store_mut(family).put(entry, cx.unix_time());
-        if put == Put::NoRoom {
-            tracing::debug!(?source, "a value was not kept: there are too many");
+        match put {
+            Put::Kept => self.stats.values_kept += 1,
+            Put::Older => self.stats.values_older += 1,
+            Put::NoRoom => {
+                self.stats.values_no_room += 1;
+                tracing::debug!(?source, "a value was not kept: there are too many");
+            }
         }
         Ok(put)
     }
@@ -340,7 +369,9 @@ impl DhtCommunity {
         let Some(node) = self.requesting(cx, from) else { return };
         let fits = request.values.len() <= MOST_IN_MESSAGE && request.values.iter().all(|v| v.len() <= MAX_VALUE_LEN);
         if !fits || !self.secrets(cx).is_valid(node.peer(), &request.token) {
-            tracing::debug!(peer = %node.peer(), fits, "nothing stored: too much, or a token that is not valid");
+            self.stats.stores_too_large += u64::from(!fits);
+            self.stats.tokens_refused += u64::from(fits);
+            cx.count_drop(DropReason::Refused);
             return;
         }
         let (family, max_age) = (Family::of(node.address()), self.max_age(cx, &node, &request.target));

@@ -2,12 +2,16 @@
 //!
 //! Nothing here sends or waits; that is done in [`lookup`](crate::lookup).
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
 
 use ipv8_core::Peer;
 use ipv8_crypto::Mid;
 
 use crate::{
+    family::is_public,
     id::{Distance, Key, NodeId},
     routing::DhtNode,
 };
@@ -15,11 +19,18 @@ use crate::{
 /// Nodes that a search begins with.
 pub const FIRST_NODES: usize = 8;
 
-/// Nodes that one search asks at most.
+/// Nodes that one search asks at most; up to as many again that do not answer are not counted, or who names nodes that do not
+/// exist could end a search.
 pub const MOST_ASKED: usize = 24;
 
 /// Nodes that it asks at once.
 pub const IN_FLIGHT: usize = 4;
+
+/// Nodes of one public address that a search takes: whoever has a thousand keys at one address is two nodes to it.
+const MOST_AT_ONE_ADDRESS: usize = 2;
+
+/// So many silent nodes of those that a node named, and more than answered, and it is not believed.
+const MOST_SILENT: u32 = 2;
 
 /// A new node must be at least as close as the one in this place of the queue.
 const GOOD_PLACE: usize = 3;
@@ -60,6 +71,11 @@ pub struct Todo {
     pub node: Contact,
     /// Who can have it open its NAT for us: the node that named it, unless that one does so unasked.
     pub puncture: Option<Contact>,
+    /// How far it is along the way by which it was heard of first: 1 for a node of our own table, one more than the node that
+    /// named it for all others.
+    pub hops: u32,
+    /// Who named it; nobody, if it is of our own table.
+    pub named_by: BTreeSet<Mid>,
 }
 
 /// What a node said.
@@ -78,16 +94,33 @@ pub struct Crawl {
     /// Closest first.
     todo: Vec<Todo>,
     tried: Vec<Contact>,
-    tried_mids: BTreeSet<Mid>,
+    /// With their hops, and who named them.
+    tried_mids: BTreeMap<Mid, (u32, BTreeSet<Mid>)>,
     answers: Vec<(Contact, Answer)>,
+    silent: usize,
+    /// Of the nodes that each node named: how many answered, and how many did not.
+    credit: BTreeMap<Mid, (u32, u32)>,
 }
 
 impl Crawl {
     /// Looks for a key, beginning with the closest nodes that are known, closest first.
     #[must_use]
     pub fn new(target: Key, closest: impl IntoIterator<Item = Contact>) -> Self {
-        let todo = closest.into_iter().take(FIRST_NODES).map(|node| Todo { node, puncture: None }).collect();
-        Self { target, todo, tried: Vec::new(), tried_mids: BTreeSet::new(), answers: Vec::new() }
+        let todo = closest.into_iter().take(FIRST_NODES).map(|node| Todo {
+            node,
+            puncture: None,
+            hops: 1,
+            named_by: BTreeSet::new(),
+        });
+        Self {
+            target,
+            todo: todo.collect(),
+            tried: Vec::new(),
+            tried_mids: BTreeMap::new(),
+            answers: Vec::new(),
+            silent: 0,
+            credit: BTreeMap::new(),
+        }
     }
 
     /// What is looked for.
@@ -113,7 +146,8 @@ impl Crawl {
         }
         let place = self.todo.iter().position(may)?;
         let todo = self.todo.remove(place);
-        if self.tried_mids.insert(todo.node.peer.mid()) {
+        let by = (todo.hops, todo.named_by.clone());
+        if self.tried_mids.insert(todo.node.peer.mid(), by).is_none() {
             self.tried.push(todo.node.clone());
         }
         Some(todo)
@@ -121,19 +155,59 @@ impl Crawl {
 
     /// A node answered. Of the nodes that it names those are taken that are no farther than the fourth in the queue.
     pub fn answered(&mut self, sender: Contact, answer: Answer) {
+        self.give_credit(&sender, |credit| credit.0 = credit.0.saturating_add(1));
         if let Answer::Nodes(nodes) = &answer {
+            let hops = self.tried_mids.get(&sender.peer.mid()).map_or(1, |(hops, _)| hops.saturating_add(1));
             for (place, node) in nodes.iter().enumerate() {
                 let Some(node) = node else { continue };
                 // The sender has the first one open its NAT for whoever asks.
                 let puncture = (place > 0).then(|| sender.clone());
-                self.heard_of(node, puncture);
+                self.heard_of(node, puncture, hops, sender.peer.mid());
             }
         }
         self.answers.push((sender, answer));
     }
 
-    fn heard_of(&mut self, node: &Contact, puncture: Option<Contact>) {
-        if self.tried_mids.contains(&node.peer.mid()) {
+    /// A node does not answer as soon as most do. Those who named it lose credit.
+    pub fn is_late(&mut self, node: &Contact) {
+        self.give_credit(node, |credit| credit.1 = credit.1.saturating_add(1));
+    }
+
+    /// It answered after all.
+    pub fn was_late(&mut self, node: &Contact) {
+        self.give_credit(node, |credit| credit.1 = credit.1.saturating_sub(1));
+    }
+
+    /// It did not.
+    pub const fn was_silent(&mut self) {
+        self.silent = self.silent.saturating_add(1);
+    }
+
+    fn give_credit(&mut self, node: &Contact, change: impl Fn(&mut (u32, u32))) {
+        let named_by = self.tried_mids.get(&node.peer.mid()).map(|(_, by)| by);
+        for by in named_by.into_iter().flatten() {
+            change(self.credit.entry(*by).or_default());
+        }
+    }
+
+    /// Whether a node is of our own table, or somebody named it who is to be believed: not most of the nodes that he named were
+    /// silent. (The reference believes everybody.)
+    #[must_use]
+    pub fn is_believed(&self, todo: &Todo) -> bool {
+        let believed =
+            |by: &Mid| self.credit.get(by).is_none_or(|(answered, silent)| *silent < MOST_SILENT || silent <= answered);
+        todo.named_by.is_empty() || todo.named_by.iter().any(believed)
+    }
+
+    /// Whether so many nodes at this public address are in the search that it takes no more. In private networks and on one
+    /// machine there may be any number.
+    fn is_crowded(&self, ip: IpAddr) -> bool {
+        let there = self.todo.iter().map(|todo| &todo.node).chain(&self.tried).filter(|node| node.address().ip() == ip);
+        is_public(ip) && there.count() >= MOST_AT_ONE_ADDRESS
+    }
+
+    fn heard_of(&mut self, node: &Contact, puncture: Option<Contact>, hops: u32, by: Mid) {
+        if self.tried_mids.contains_key(&node.peer.mid()) {
             return;
         }
         let distance = self.distance(node);
@@ -142,25 +216,45 @@ impl Crawl {
         }
         if let Some(known) = self.todo.iter_mut().find(|todo| todo.node.peer == node.peer) {
             known.puncture = puncture;
+            if !known.named_by.is_empty() {
+                known.named_by.insert(by);
+            }
+            return;
+        }
+        if self.is_crowded(node.address().ip()) {
             return;
         }
         let place = self.todo.partition_point(|todo| self.distance(&todo.node) <= distance);
-        self.todo.insert(place, Todo { node: node.clone(), puncture });
+        self.todo.insert(place, Todo { node: node.clone(), puncture, hops, named_by: BTreeSet::from([by]) });
     }
 
     /// Whether nobody is left to ask, or enough were asked.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.tried.len() >= MOST_ASKED || self.todo.is_empty()
+        let counted = self.tried.len().saturating_sub(self.silent.min(MOST_ASKED));
+        counted >= MOST_ASKED || self.todo.is_empty()
     }
 
-    /// Whether so many nodes answered that nobody who is farther than all of them needs to be asked or waited for; then how
-    /// far the last of them is. (The reference asks all that it has, and waits for all.)
+    /// How far away the nodes are that have values, if all of them tell the same ones, in whatever order; `None` if they
+    /// differ, or there is no such node.
     #[must_use]
-    pub fn horizon(&self, nodes: usize) -> Option<Distance> {
-        let mut distances: Vec<_> = self.answers.iter().map(|(sender, _)| self.distance(sender)).collect();
-        distances.sort_unstable();
-        distances.get(nodes.saturating_sub(1)).copied()
+    pub fn agreement(&self) -> Option<Vec<Distance>> {
+        let mut agreed: Option<BTreeSet<&[u8]>> = None;
+        let mut distances = Vec::new();
+        for (sender, answer) in &self.answers {
+            let Answer::Values(values) = answer else { continue };
+            let values: BTreeSet<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            if agreed.get_or_insert_with(|| values.clone()) != &values {
+                return None;
+            }
+            distances.push(self.distance(sender));
+        }
+        agreed.map(|_| distances)
+    }
+
+    /// How far away each node is that answered.
+    pub fn answered_at(&self) -> impl Iterator<Item = Distance> {
+        self.answers.iter().map(|(sender, _)| self.distance(sender))
     }
 
     /// The values, without duplicates: the first of each answer, then the second of each, and so on.

@@ -69,6 +69,20 @@ pub fn may_be_node(address: SocketAddr, by: SocketAddr) -> bool {
     !reserved && reach(address.ip()) >= reach(by.ip())
 }
 
+/// Whether two addresses are in one network of 256 IPv4 addresses, or in one that a customer gets with IPv6 (48 bits).
+pub(crate) const fn is_near(a: IpAddr, b: IpAddr) -> bool {
+    match (a, b) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => a.to_bits() >> 8 == b.to_bits() >> 8,
+        (IpAddr::V6(a), IpAddr::V6(b)) => a.to_bits() >> 80 == b.to_bits() >> 80,
+        _ => false,
+    }
+}
+
+/// Whether an address is one of the Internet, where one address is one household or machine.
+pub(crate) const fn is_public(ip: IpAddr) -> bool {
+    reach(ip) == 2
+}
+
 /// How far away the one at an address can be: 0 this machine, 1 a network like ours, 2 anywhere.
 const fn reach(ip: IpAddr) -> u8 {
     match ip {

@@ -10,6 +10,7 @@
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
 //! | [`discovery`] | finding peers by their key hash |
+//! | `lane` | whom a search asks next in one address family, and when it is over |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
 //! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
 //! | `pace` | not asking anybody too much |
@@ -28,10 +29,12 @@ pub mod keep;
 pub mod lookup;
 pub mod messages;
 pub mod routing;
+pub mod stats;
 pub mod store;
 pub mod token;
 pub mod value;
 
+mod lane;
 mod maintenance;
 mod pace;
 mod publish;
@@ -47,6 +50,7 @@ pub use self::{
     id::{Key, NodeId, key_of},
     lookup::{TraceEvent, TraceStep},
     publish::MOST_PUBLICATIONS,
+    stats::DhtStats,
     storing::Stored,
     value::{Sign, Value},
 };

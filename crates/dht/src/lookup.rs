@@ -11,12 +11,14 @@ use std::{
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time};
 
 use crate::{
-    community::{DhtCommunity, MOST_IN_MESSAGE, TARGET_NODES},
-    crawl::{Answer, Contact, Crawl, FIRST_NODES, IN_FLIGHT, Todo},
+    community::{DhtCommunity, MOST_IN_MESSAGE},
+    crawl::{Answer, Contact, Crawl, FIRST_NODES},
     family::{Family, may_be_node},
     id::Key,
+    lane::{GIVEN_UP, Lane},
     messages::{FindRequest, FindResponse},
     routing::DhtNode,
+    value::Value,
 };
 
 /// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
@@ -32,6 +34,9 @@ pub struct TraceStep {
     pub at: Duration,
     /// Which node it is about.
     pub node: Peer,
+    /// How far it is along the way by which it was heard of: 1 for a node of our own table, one more than the node that named
+    /// it for all others. 0 where it is told of a peer that is to be connected, and of those who are asked for it.
+    pub hops: u32,
     /// What happened.
     pub event: TraceEvent,
 }
@@ -77,42 +82,6 @@ pub(crate) struct Question {
     pub(crate) offset: u32,
 }
 
-/// The search in one family.
-struct Lane {
-    family: Family,
-    crawl: Crawl,
-    waiting: Vec<Contact>,
-}
-
-impl Lane {
-    /// Takes the next node to ask, or tells when one can be asked.
-    fn next(&mut self, dht: &DhtCommunity, now: Time) -> Result<Option<Todo>, Time> {
-        if self.waiting.len() >= IN_FLIGHT || self.crawl.is_done() {
-            return Ok(None);
-        }
-        let horizon = self.crawl.horizon(TARGET_NODES);
-        let target = *self.crawl.target();
-        let wanted = |todo: &Todo| horizon.is_none_or(|horizon| todo.node.id.distance(&target) < horizon);
-        let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
-        if let Some(todo) = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now) {
-            self.waiting.push(todo.node.clone());
-            return Ok(Some(todo));
-        }
-        // Those that are left were asked too much lately.
-        match self.crawl.todo().iter().filter(|todo| wanted(todo)).map(free_at).min() {
-            Some(free) => Err(free),
-            None => Ok(None),
-        }
-    }
-
-    /// Whether an answer that is waited for could still change anything.
-    fn must_wait(&self) -> bool {
-        let horizon = self.crawl.horizon(TARGET_NODES);
-        let target = self.crawl.target();
-        self.waiting.iter().any(|node| horizon.is_none_or(|horizon| node.id.distance(target) < horizon))
-    }
-}
-
 type Asking = Pin<Box<dyn Future<Output = (usize, Contact, Option<FindResponse>)> + Send>>;
 
 /// A search under way.
@@ -132,7 +101,7 @@ impl Lookup {
             let lane = |family| {
                 let closest = dht.table(family)?.closest(&question.target, FIRST_NODES, None, cx.now());
                 let crawl = Crawl::new(question.target, closest.into_iter().map(Contact::from));
-                (!crawl.is_done()).then_some(Lane { family, crawl, waiting: Vec::new() })
+                Lane::new(family, crawl, !question.force_nodes)
             };
             (Family::ALL.into_iter().filter_map(lane).collect::<Vec<_>>(), cx.now())
         })?;
@@ -147,18 +116,51 @@ impl Lookup {
         }))
     }
 
+    /// Leaves out some nodes that told us a token lately: for those who want to store. They count as if they had answered.
+    pub(crate) fn sparing(mut self) -> Self {
+        self.lanes.iter_mut().for_each(|lane| lane.may_spare = true);
+        self
+    }
+
     /// Asks whom it may, and takes one answer in. False when the search is over.
     pub(crate) async fn step(&mut self) -> Result<bool, HandleError> {
         loop {
-            let blocked = self.ask_next()?;
-            if self.lanes.iter().any(Lane::must_wait) {
-                let (lane, node, answer) = self.first_answer().await;
+            let (now, blocked) = self.ask_next()?;
+            if self.lanes.iter().any(|lane| lane.must_wait(now)) {
+                let changes = self.lanes.iter().filter_map(|lane| lane.changes_at(now)).min();
+                let handle = self.handle.clone();
+                let first = self.first_answer();
+                let answer = match changes {
+                    Some(changes) => handle.timeout(changes.since(now), first).await.ok(),
+                    None => Some(first.await),
+                };
+                let Some((lane, node, answer)) = answer else { continue };
                 self.take_in(lane, node, answer)?;
                 return Ok(true);
             }
-            let Some((now, free)) = blocked else { return Ok(false) };
+            let Some(free) = blocked else {
+                self.give_up(now)?;
+                return Ok(false);
+            };
             self.handle.sleep(free.since(now)).await;
         }
+    }
+
+    /// Those who were waited for long enough, in vain, are noted as silent.
+    fn give_up(&mut self, now: Time) -> Result<(), HandleError> {
+        let (lanes, trace, at) = (&mut self.lanes, &mut self.trace, now.since(self.started));
+        self.handle.with(|dht, _| {
+            for lane in lanes {
+                for waiting in lane.waiting.drain(..).filter(|waiting| now.since(waiting.since) >= GIVEN_UP) {
+                    dht.stats.nodes_silent += 1;
+                    let (node, hops) = (waiting.node.peer.clone(), waiting.hops);
+                    trace.push(TraceStep { at, node, hops, event: TraceEvent::Silent });
+                    if let Some(node) = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id)) {
+                        node.timed_out();
+                    }
+                }
+            }
+        })
     }
 
     /// Runs to its end.
@@ -167,11 +169,11 @@ impl Lookup {
         Ok(())
     }
 
-    /// Asks as many nodes as may be asked. If some may not yet: now, and when the first of them may be.
-    fn ask_next(&mut self) -> Result<Option<(Time, Time)>, HandleError> {
+    /// Asks as many nodes as may be asked. Says what time it is, and if some may not yet, when the first of them may be.
+    fn ask_next(&mut self) -> Result<(Time, Option<Time>), HandleError> {
         let (lanes, question, started) = (&mut self.lanes, self.question, self.started);
-        let (chosen, blocked) = self.handle.with(|dht, cx| {
-            let (mut chosen, mut blocked, now) = (Vec::new(), None::<(Time, Time)>, cx.now());
+        let (chosen, now, blocked) = self.handle.with(|dht, cx| {
+            let (mut chosen, mut blocked, now) = (Vec::new(), None::<Time>, cx.now());
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
@@ -181,28 +183,27 @@ impl Lookup {
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
                             }
-                            chosen.push((place, lane.family, todo.node, now.since(started)));
+                            chosen.push((place, lane.family, todo.node, todo.hops, now.since(started)));
                         }
                         Ok(None) => break,
                         Err(free) => {
-                            let first = blocked.map_or(free, |(_, other)| free.min(other));
-                            blocked = Some((now, first));
+                            blocked = Some(blocked.map_or(free, |other| free.min(other)));
                             break;
                         }
                     }
                 }
             }
-            (chosen, blocked)
+            (chosen, now, blocked)
         })?;
-        for (place, family, node, at) in chosen {
-            self.trace.push(TraceStep { at, node: node.peer.clone(), event: TraceEvent::Asked });
+        for (place, family, node, hops, at) in chosen {
+            self.trace.push(TraceStep { at, node: node.peer.clone(), hops, event: TraceEvent::Asked });
             let handle = self.handle.clone();
             self.asking.push(Box::pin(async move {
                 let answer = ask(&handle, family, &node, question).await;
                 (place, node, answer)
             }));
         }
-        Ok(blocked)
+        Ok((now, blocked))
     }
 
     /// The first that is ready of those that are waited for; ties go to the one that waits for longest.
@@ -226,10 +227,20 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        lane.waiting.retain(|waiting| *waiting != node);
-        let (event, at) = self.handle.with(|_, cx| {
+        let waiting = lane.waiting.iter().find(|waiting| waiting.node == node);
+        let (hops, late) = waiting.map_or((1, false), |waiting| (waiting.hops, waiting.late));
+        lane.waiting.retain(|waiting| waiting.node != node);
+        match answer {
+            None => lane.crawl.was_silent(),
+            Some(_) if late => lane.crawl.was_late(&node),
+            Some(_) => {}
+        }
+        let (event, at) = self.handle.with(|dht, cx| {
             let at = cx.now().since(started);
-            let Some(answer) = answer else { return (TraceEvent::Silent, at) };
+            let Some(answer) = answer else {
+                dht.stats.nodes_silent += 1;
+                return (TraceEvent::Silent, at);
+            };
             if !force_nodes && !answer.values.is_empty() {
                 let count = answer.values.len();
                 let values = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
@@ -246,16 +257,17 @@ impl Lookup {
                 })
                 .collect();
             let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
+            dht.stats.nodes_refused += u64::try_from(refused).unwrap_or(u64::MAX);
             lane.crawl.answered(node.clone(), Answer::Nodes(nodes));
             (TraceEvent::Nodes { named, refused }, at)
         })?;
-        self.trace.push(TraceStep { at, node: node.peer, event });
+        self.trace.push(TraceStep { at, node: node.peer, hops, event });
         Ok(())
     }
 
-    /// The nodes that answered in each family, closest first.
+    /// The nodes that answered or were spared in each family, closest first.
     pub(crate) fn answering(&self) -> Vec<(Family, Vec<Contact>)> {
-        self.lanes.iter().map(|lane| (lane.family, lane.crawl.answering().into_iter().cloned().collect())).collect()
+        self.lanes.iter().map(|lane| (lane.family, lane.answering())).collect()
     }
 
     /// The values that were met so far.
@@ -267,7 +279,9 @@ impl Lookup {
     pub(crate) fn to_cache(&self) -> Vec<(Family, Contact, Vec<Vec<u8>>)> {
         let of = |lane: &Lane| {
             let node = lane.crawl.cache_candidate()?.clone();
-            let values: Vec<_> = lane.crawl.values().into_iter().take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
+            // Nobody is made to keep what somebody made up.
+            let values = lane.crawl.values().into_iter().filter(|value| Value::decode(value).is_ok());
+            let values: Vec<_> = values.take(MOST_IN_MESSAGE).map(<[u8]>::to_vec).collect();
             (!values.is_empty()).then_some((lane.family, node, values))
         };
         self.lanes.iter().filter_map(of).collect()
@@ -352,6 +366,8 @@ async fn ask(
             newcomer.answered(now, now.since(asked));
             dht.add_node(cx, newcomer);
             dht.remember_token(node.id, answer.token, now);
+        } else {
+            dht.forget_token(&node.id);
         }
         dht.heard(now, family, &node.id, asked, answer.as_ref().err());
     });

@@ -21,6 +21,10 @@ use crate::{
 /// A bucket in which nothing changed for so long is searched for nodes.
 const STALE: Duration = Duration::from_secs(15 * 60);
 
+/// How often our own neighbourhood is searched, so that we and those who came meanwhile know each other: values are stored on
+/// neighbours. (The reference does it once, if at all.)
+const NEIGHBOURHOOD: Duration = Duration::from_secs(10 * 60);
+
 /// Buckets that are searched at a time. (The reference searches all that are due at once.)
 const REFRESHES: usize = 2;
 
@@ -85,15 +89,17 @@ impl DhtCommunity {
         }
     }
 
-    /// Searches the buckets in which nothing changed for longest, for ids that belong there; and, the first time that there
-    /// are nodes, for our own id, so that our neighbours and we know each other.
+    /// Searches the buckets in which nothing changed for longest, for ids that belong there; and, as soon as there
+    /// are nodes and now and then from then on, for our own id, so that our neighbours and we know each other.
     fn refresh(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
         for family in Family::ALL {
             let Some(own) = self.table(family).filter(|table| !table.is_empty()).map(RoutingTable::own) else {
                 continue;
             };
-            if !std::mem::replace(self.joined.get_mut(family), true) {
+            let joined = self.joined.get_mut(family);
+            if joined.is_none_or(|last| now.since(last) >= NEIGHBOURHOOD) {
+                *joined = Some(now);
                 search(cx, own.0);
             }
         }
@@ -160,7 +166,8 @@ pub(crate) async fn store_near(
     value: Vec<u8>,
 ) -> Result<Option<(crate::Stored, usize)>, HandleError> {
     let question = Question { target: key, force_nodes: true, offset: 0 };
-    let Some(mut lookup) = Lookup::new(handle, question)? else { return Ok(None) };
+    let Some(lookup) = Lookup::new(handle, question)? else { return Ok(None) };
+    let mut lookup = lookup.sparing();
     lookup.run().await?;
     let (mut stored, mut asked) = (crate::Stored::default(), 0);
     for (family, nodes) in lookup.answering() {
@@ -168,8 +175,10 @@ pub(crate) async fn store_near(
         let more = store_on(handle, family, (key, vec![value.clone()]), &nodes, Source::Own).await?;
         asked += nodes.len();
         stored.nodes.extend(more.nodes);
+        stored.later += more.later;
         stored.here |= more.here;
     }
+    stored.trace = lookup.into_trace();
     Ok(Some((stored, asked)))
 }
 

@@ -28,7 +28,8 @@ macro_rules! builtins {
 }
 
 /// All of them.
-pub const BUILTINS: &[Builtin] = builtins!["discovery", "flash-crowd", "partition", "nat-mix", "churn", "flood"];
+pub const BUILTINS: &[Builtin] =
+    builtins!["discovery", "flash-crowd", "partition", "nat-mix", "churn", "flood", "dht-growth", "dht-churn"];
 
 /// The built-in scenario of this name.
 #[must_use]

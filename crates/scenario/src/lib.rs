@@ -45,8 +45,8 @@ pub use self::{
     read::{Place, Problem, ScenarioError},
     run::{Options, Progress, Simulation, StartError, available_memory, needed_memory},
     scenario::{
-        Attack, AttackKind, Clocks, Count, Cpu, Event, Goal, Happening, HardeningLevel, Join, Length, LinkModel,
-        Measure, Metric, NatKind, NatMix, Overlay, OverlayKind, Parts, Region, RegionMap, Requests, Scenario, Sessions,
-        Stop, Trackers, Walker,
+        Attack, AttackKind, Clocks, Count, Cpu, Dht, Event, Goal, Happening, HardeningLevel, Join, Length, LinkModel,
+        Malice, Measure, Metric, NatKind, NatMix, Overlay, OverlayKind, Parts, Region, RegionMap, Requests, Scenario,
+        Sessions, Stop, Trackers, Walker,
     },
 };

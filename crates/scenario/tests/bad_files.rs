@@ -70,7 +70,7 @@ goal = { share = 2.0, peers = 1000 }
         "overlay.walkers[1].init.timeot: is not known here, did you mean `timeout`?",
         "overlay.walkers[2]: must be a table, not a whole number",
         "a.toml:9:2: join.rate: is missing",
-        "a.toml:13:1: sessions.length: must be a number of seconds, or { mean = SECONDS }, not text",
+        "a.toml:13:1: sessions.length: must be a number of seconds, { mean = SECONDS } or { median = SECONDS }, not text",
         "sessions.pause.men: is not known here, did you mean `mean`?",
         "a.toml:17:1: link.loss: must be from 0 to 1, not 1.5",
         "link.latency.to: must not be less than `from`, 0.2 seconds",

@@ -59,11 +59,13 @@ pub enum DropReason {
     Late,
     /// An answer to what was asked of another peer.
     WrongPeer,
+    /// Its community refuses what it asks for, for example because of a token that is not valid.
+    Refused,
 }
 
 impl DropReason {
     /// All reasons, in the order of their numbers.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Prefix,
         Self::NoMessageId,
         Self::UnknownMessage,
@@ -80,6 +82,7 @@ impl DropReason {
         Self::Admission,
         Self::Late,
         Self::WrongPeer,
+        Self::Refused,
     ];
 
     /// The reason in words, as in logs.
@@ -102,6 +105,7 @@ impl DropReason {
             Self::Admission => "admission",
             Self::Late => "late answer",
             Self::WrongPeer => "wrong peer",
+            Self::Refused => "refused",
         }
     }
 }

@@ -256,7 +256,7 @@ impl Connecting {
                     continue;
                 }
                 let at = self.handle.with(|_, cx| cx.now().since(self.started))?;
-                self.trace.push(TraceStep { at, node: node.peer.clone(), event: TraceEvent::AskedForPeer });
+                self.trace.push(TraceStep { at, node: node.peer.clone(), hops: 0, event: TraceEvent::AskedForPeer });
                 let (handle, target) = (self.handle.clone(), self.peer.0);
                 self.asking.push(async move {
                     let answer = ask_for_peer(&handle, &node, target).await;
@@ -317,7 +317,7 @@ impl Connecting {
 
     fn start_ping(&mut self, peer: Peer, now: Time) {
         let at = now.since(self.started);
-        self.trace.push(TraceStep { at, node: peer.clone(), event: TraceEvent::Pinged });
+        self.trace.push(TraceStep { at, node: peer.clone(), hops: 0, event: TraceEvent::Pinged });
         let handle = self.handle.clone();
         self.pings.push(async move {
             let (asked, answered) = ping(&handle, &peer).await;
@@ -348,7 +348,7 @@ impl Connecting {
 
     fn note(&mut self, node: Peer, event: TraceEvent) -> Result<(), HandleError> {
         let at = self.handle.with(|_, cx| cx.now().since(self.started))?;
-        self.trace.push(TraceStep { at, node, event });
+        self.trace.push(TraceStep { at, node, hops: 0, event });
         Ok(())
     }
 }

@@ -1,17 +1,20 @@
 //! The table: buckets that cover all ids, the finer the nearer they are to our own.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use ipv8_core::Time;
 
 use super::{
-    bucket::Bucket,
+    bucket::{BUCKET_SIZE, Bucket},
     node::{DhtNode, NodeStatus},
 };
-use crate::id::{Key, NodeId, common_prefix};
+use crate::{
+    family::{is_near, is_public},
+    id::{Key, NodeId, common_prefix},
+};
+
+/// Nodes of one public address in a table.
+const MOST_AT_ONE_ADDRESS: usize = 2;
 
 /// The nodes that are known of one address family.
 ///
@@ -105,6 +108,23 @@ impl RoutingTable {
         self.bucket_mut(id)?.get_mut(id)
     }
 
+    /// Whether so many nodes are known of a newcomer's address, or so many of its network in its bucket, that it gets no place:
+    /// two at one address of the Internet, and half a bucket in one network. Ids follow from addresses, so that whoever has many
+    /// keys at few addresses could fill one part of the table, and with it what we believe to be all the nodes there. In private
+    /// networks and on one machine there may be any number. (The reference has no such rule.)
+    #[must_use]
+    pub fn is_crowded(&self, newcomer: &DhtNode, now: Time) -> bool {
+        let (id, ip) = (newcomer.id(), newcomer.address().ip());
+        let Some(bucket) = self.bucket(&id).filter(|bucket| is_public(ip) && bucket.get(&id).is_none()) else {
+            return false;
+        };
+        let counts = |node: &&DhtNode| node.status(now) != NodeStatus::Bad;
+        // Nodes at one address share 24 bits of their ids, and with few exceptions a bucket.
+        let here = self.nodes().filter(counts).filter(|node| node.address().ip() == ip).count();
+        let near = bucket.nodes().iter().filter(counts).filter(|node| is_near(node.address().ip(), ip)).count();
+        here >= MOST_AT_ONE_ADDRESS || near >= BUCKET_SIZE / 2
+    }
+
     /// Adds a node, or notes its new address; `None` if there is no room for it. What is returned is the table's own.
     pub fn add(&mut self, node: DhtNode, now: Time) -> Option<&mut DhtNode> {
         let id = node.id();
@@ -141,17 +161,33 @@ impl RoutingTable {
     /// order in which the nodes came.
     #[must_use]
     pub fn closest(&self, key: &Key, most: usize, without: Option<&NodeId>, now: Time) -> Vec<&DhtNode> {
-        let mut buckets: Vec<&Bucket> = self.buckets.values().collect();
-        buckets.sort_by_key(|bucket| Reverse(common_prefix(bucket.start(), key).min(bucket.bits())));
-        let mut seen = BTreeSet::new();
-        let mut nodes: Vec<_> = buckets
-            .into_iter()
-            .flat_map(|bucket| bucket.nodes())
-            .filter(|node| without != Some(&node.id()))
-            .map(|node| (node.id().distance(key), node.status(now), node))
-            .filter(|(_, status, node)| *status != NodeStatus::Bad && seen.insert(node.peer().mid()))
-            .collect();
-        nodes.sort_by_key(|(distance, status, _)| (*distance, *status));
-        nodes.into_iter().take(most).map(|(_, _, node)| node).collect()
+        let shared = |bucket: &Bucket| common_prefix(bucket.start(), key).min(bucket.bits());
+        let mut buckets: Vec<_> = self.buckets.values().map(|bucket| (Reverse(shared(bucket)), bucket)).collect();
+        buckets.sort_by_key(|(shared, _)| *shared);
+        let mut met: Vec<&DhtNode> = Vec::new();
+        for group in buckets.chunk_by(|(one, _), (other, _)| one == other) {
+            let nodes = group.iter().flat_map(|(_, bucket)| bucket.nodes());
+            met.extend(nodes.filter(|node| without != Some(&node.id()) && node.status(now) != NodeStatus::Bad));
+            // All nodes of a bucket that has fewer bits in common with the key are farther away.
+            if met.len() >= most {
+                let closest = closest_of(&met, key, most);
+                if closest.len() >= most {
+                    return closest;
+                }
+            }
+        }
+        closest_of(&met, key, most)
     }
+}
+
+/// At most so many of some nodes, closest to a key first; of those with one key only the one that was met first.
+fn closest_of<'a>(met: &[&'a DhtNode], key: &Key, most: usize) -> Vec<&'a DhtNode> {
+    // No two nodes of a table have the same id, and so none are equally far.
+    let mut order: Vec<_> =
+        met.iter().enumerate().map(|(place, node)| (node.id().distance(key), place, *node)).collect();
+    order.sort_unstable_by_key(|(distance, ..)| *distance);
+    let is_first =
+        |place: usize, node: &DhtNode| !met.iter().take(place).any(|other| other.peer().mid() == node.peer().mid());
+    let first = order.into_iter().filter(|(_, place, node)| is_first(*place, node));
+    first.map(|(_, _, node)| node).take(most).collect()
 }

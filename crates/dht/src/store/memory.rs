@@ -89,6 +89,10 @@ impl MemoryStore {
             has.insert(expiry, name);
         });
         let values = self.keys.entry(entry.key).or_default();
+        if values.is_empty() {
+            // Most keys have one value; without this there would be room for four.
+            values.reserve_exact(1);
+        }
         values.insert(0, Kept { entry, expiry });
         values.sort_by_key(|kept| kept.entry.id == kept.entry.key);
         self.len += 1;
@@ -198,8 +202,15 @@ impl Store for MemoryStore {
     }
 
     fn get(&self, key: &Key, offset: usize, limit: usize) -> Vec<Vec<u8>> {
-        let values = self.keys.get(key).into_iter().flatten();
-        values.skip(offset).take(limit).map(|kept| kept.entry.value.clone()).collect()
+        let mut turns: HashMap<Source, usize> = HashMap::new();
+        let mut values: Vec<_> = self.keys.get(key).into_iter().flatten().map(|kept| (0, kept)).collect();
+        for (turn, kept) in &mut values {
+            let turns = turns.entry(kept.entry.source).or_default();
+            *turn = *turns;
+            *turns += 1;
+        }
+        values.sort_by_key(|(turn, kept)| (kept.entry.id == kept.entry.key, *turn));
+        values.into_iter().skip(offset).take(limit).map(|(_, kept)| kept.entry.value.clone()).collect()
     }
 
     fn expire(&mut self, now: Duration) -> usize {

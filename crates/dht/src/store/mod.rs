@@ -91,7 +91,9 @@ pub trait Store: Send {
     /// Keeps a value, or refreshes the one of the same id.
     fn put(&mut self, entry: Entry, now: Duration) -> Put;
 
-    /// At most so many values of a key, after leaving some out. Age plays no role: only [`Store::expire`] removes.
+    /// At most so many values of a key, after leaving some out: the newest of each source, then the second of each, and so on, or
+    /// who stores many would hide those of others, of which a node tells eight at a time. (The reference has no sources; where
+    /// each source has one value, or one source has all, the order is its own.) Age plays no role: only [`Store::expire`] removes.
     fn get(&self, key: &Key, offset: usize, limit: usize) -> Vec<Vec<u8>>;
 
     /// Removes the values that are older than their age; returns how many.

@@ -49,6 +49,14 @@ pub const KEYS: &[Key] = &[
         "How many nodes there are, from 1 to 4,000,000; trackers and those of flash crowds are not counted. `--nodes` goes \
          before it.",
     ),
+    key(
+        "signatures",
+        TEXT,
+        "\"memoised\"",
+        "\"stamps\"",
+        "`memoised`: packets are signed, and each signature is checked once. `stamps`: a keyed hash stands in for the signature, with \
+         its length; what comes out is the same but for the hash of the trace, for a fraction of the time.",
+    ),
     key("trackers.count", NUMBER, "1", "2", "How many trackers there are, from 1 to 100. All nodes know all of them."),
     key("trackers.peers", NUMBER, "100", "50", "How many peers of a community a tracker keeps, from 1 to 100,000."),
     key(
@@ -56,8 +64,8 @@ pub const KEYS: &[Key] = &[
         TEXT,
         "\"DiscoveryCommunity\"",
         "\"Plain\"",
-        "What the nodes run: `DiscoveryCommunity`, which every IPv8 network has, or `Plain`, a community without messages \
-         of its own.",
+        "What the nodes run: `DiscoveryCommunity`, which every IPv8 network has; `DhtCommunity`, the distributed hash table; \
+         or `Plain`, a community without messages of its own.",
     ),
     key(
         "overlay.max_peers",
@@ -87,7 +95,7 @@ pub const KEYS: &[Key] = &[
         "\"SteeredWalk\"",
         "A strategy by name, as in the configuration of a node (configuration.md has all of them with their settings). \
          Without any walkers, nodes have those of a node's default configuration: a `RandomWalk` until 20 peers are known \
-         and, for the DiscoveryCommunity, `RandomChurn` and `PeriodicSimilarity`.",
+         and, for the DiscoveryCommunity, `RandomChurn` and `PeriodicSimilarity`, for the DhtCommunity `PingChurn`.",
     ),
     key("overlay.walkers[].peers", NUMBER, "20", "-1", "Until how many peers are known it runs; -1 for always."),
     key("overlay.walkers[].init", "table", "{}", "{ timeout = 2.0 }", "The settings of the strategy."),
@@ -103,16 +111,17 @@ pub const KEYS: &[Key] = &[
     key("join.rate", "number a second", "", "20.0", "For `poisson`: how many start in a second on average."),
     key(
         "sessions.length",
-        "seconds, or { mean }",
+        "seconds, { mean } or { median }",
         "{ mean = 300 }",
         "600",
         "How long a node is there before it goes, without a word. `600` is always as long; `{ mean = 600 }` is drawn from \
-         an exponential distribution, in which how long a node has been there says nothing about how long it will be. \
-         Without a table `sessions`, all nodes stay.",
+         an exponential distribution, in which how long a node has been there says nothing about how long it will be; \
+         `{ median = 600 }` from a Weibull distribution of shape one half, in which most sessions are short and a few are long, \
+         as was measured in Kad and BitTorrent (the mean is 4.16 medians). Without a table `sessions`, all nodes stay.",
     ),
     key(
         "sessions.pause",
-        "seconds, or { mean }",
+        "seconds, { mean } or { median }",
         "{ mean = 60 }",
         "{ mean = 30 }",
         "How long it is gone. It then starts again with its key and its address.",
@@ -204,6 +213,56 @@ pub const KEYS: &[Key] = &[
         "The size of a question and of its answer, without headers; at most 1,200.",
     ),
     key("requests.timeout", SECONDS, "10", "5", "How long an answer is waited for, from 0.01 to 600."),
+    key(
+        "dht.values",
+        NUMBER,
+        "100",
+        "1000",
+        "How many values are stored, from 1 to 100,000, each under a random key, signed. Without a table `dht`, none are. It needs \
+         the DhtCommunity.",
+    ),
+    key("dht.store_at", SECONDS, "120", "300", "When the storing begins."),
+    key("dht.store_over", SECONDS, "30", "60", "Within which time the values are stored, evenly."),
+    key(
+        "dht.find_at",
+        "list of seconds",
+        "[180]",
+        "[10, 60]",
+        "When values are looked for, by random nodes that have been up for a minute; at most six moments. Values are dealt out to \
+         the moments in turn, and each is looked for once: a search that finds a value stores it on one more node. As many searches \
+         for the nodes closest to random keys run beside them.",
+    ),
+    key("dht.find_over", SECONDS, "60", "30", "Within which time from each of these moments, evenly."),
+    key(
+        "dht.staying",
+        NUMBER,
+        "0",
+        "5",
+        "How many nodes never go, whatever `sessions` says. If there are any, they publish every second value; the others are \
+         published by random nodes that come and go.",
+    ),
+    key(
+        "dht.remember",
+        TRUTH,
+        "false",
+        "true",
+        "Whether publishers that went publish again what they had published, a minute after they came back.",
+    ),
+    key(
+        "dht.republish",
+        SECONDS,
+        "",
+        "600",
+        "How often publishers store their values again; never, if it is not given, as with the reference.",
+    ),
+    key(
+        "dht.malicious",
+        SHARE,
+        "0",
+        "0.1",
+        "Which part of the nodes is malicious; those that stay never are. They publish nothing and look for nothing.",
+    ),
+    key("dht.malice", TEXT, "\"silent\"", "\"liar\"", "What they do: `silent`, `liar` or `forgetful`, see dht.md."),
     key(
         "cpu.slower",
         NUMBER,

@@ -1,5 +1,6 @@
 //! From a file to a scenario.
 
+mod dht;
 mod document;
 mod events;
 pub mod keys;
@@ -75,6 +76,9 @@ fn scenario(values: &mut Settings) -> Scenario {
     if let Some(nodes) = take_u32(values, "nodes") {
         scenario.nodes = nodes;
     }
+    if let Some(signatures) = values.take_choice("signatures", &["memoised", "stamps"]) {
+        scenario.stamps = signatures == "stamps";
+    }
     if let Some(trackers) = section(values, "trackers", trackers) {
         scenario.trackers = trackers;
     }
@@ -98,6 +102,7 @@ fn scenario(values: &mut Settings) -> Scenario {
     }
     scenario.attackers = network::attackers(values);
     scenario.requests = section(values, "requests", requests);
+    scenario.dht = section(values, "dht", dht::dht);
     scenario.events = events::read(values);
     if let Some(measure) = section(values, "measure", measure) {
         scenario.measure = measure;
@@ -173,16 +178,22 @@ fn join(values: &mut Settings) -> Join {
     }
 }
 
-/// Reads a time: `300`, always as long, or `{ mean = 300 }`, exponential.
+/// Reads a time: `300`, always as long; `{ mean = 300 }`, exponential; `{ median = 300 }`, by Weibull.
 fn length(values: &mut Settings, key: &str) -> Option<Length> {
     match values.peek(key)? {
         Value::Table(_) => {
-            let mean = section(values, key, |table| take_needed(table, "mean", Settings::take_duration));
-            mean.flatten().map(Length::Exponential)
+            let length = section(values, key, |table| match table.has("median") {
+                true => table.take_duration("median").map(Length::Weibull),
+                false => take_needed(table, "mean", Settings::take_duration).map(Length::Exponential),
+            });
+            length.flatten()
         }
         Value::Integer(_) | Value::Float(_) => values.take_duration(key).map(Length::Fixed),
         other => {
-            let what = format!("must be a number of seconds, or {{ mean = SECONDS }}, not {}", other.kind());
+            let what = format!(
+                "must be a number of seconds, {{ mean = SECONDS }} or {{ median = SECONDS }}, not {}",
+                other.kind()
+            );
             let _ = values.take(key);
             values.problem(key, what);
             None

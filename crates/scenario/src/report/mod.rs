@@ -18,6 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::number::moment;
 pub use self::{json::json, number::human, table::table};
 use crate::outcome::Outcome;
 

@@ -31,7 +31,7 @@ pub fn human(value: f64, unit: Unit) -> String {
 }
 
 /// A time since the beginning: `1.5 s`, `2 min 30 s`, `1 h 5 min`.
-pub(super) fn moment(at: Duration) -> String {
+pub(crate) fn moment(at: Duration) -> String {
     let whole = at.as_secs();
     let parts = |large: u64, name: &str, small: u64, small_name: &str| match small {
         0 => format!("{large} {name}"),

@@ -27,6 +27,9 @@ impl Simulation {
                 self.mark(format!("{} again", nodes(count)));
             }
             Action::Mark(text) => self.mark(text),
+            Action::Publish(value) => self.publish(value),
+            Action::PublishAgain(number) => self.publish_again(number),
+            Action::Find(value) => self.look_for(value),
             Action::Sample => {
                 self.sample();
                 self.plan.add(self.world.now() + self.scenario.measure.every, Action::Sample);
@@ -130,7 +133,8 @@ impl Simulation {
     pub(super) fn begin_sessions(&mut self, number: u32) {
         let Some(sessions) = self.scenario.sessions else { return };
         let mut rng = generator(self.scenario.seed, For::Session, u64::from(number) << 32);
-        let churns = rng.random_bool(sessions.share.clamp(0.0, 1.0));
+        let stays = self.scenario.dht.as_ref().is_some_and(|dht| number < dht.staying);
+        let churns = rng.random_bool(sessions.share.clamp(0.0, 1.0)) && !stays;
         let Some(member) = self.member(number) else { return };
         member.churns = churns;
         let start = member.start;
@@ -191,6 +195,11 @@ impl Simulation {
             return false;
         }
         self.world.restart(id);
+        let now = self.world.now();
+        if let Some(member) = self.member(number) {
+            member.since = now;
+        }
+        self.remember(number);
         if let Some(saved) = saved
             && let Err(error) = self.world.node(id).load_peers(&saved)
         {
@@ -206,7 +215,7 @@ impl Simulation {
 
 /// The part that a node is in. Of a share, the nodes of the second part are spread evenly over all.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole numbers of a bounded product")]
-fn part(parts: &Parts, number: u32) -> u32 {
+pub(super) fn part(parts: &Parts, number: u32) -> u32 {
     match parts {
         Parts::Equal(parts) => number % (*parts).max(1),
         Parts::Share(share) => {

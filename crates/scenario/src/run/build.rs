@@ -7,14 +7,16 @@ use std::{
 
 use ipv8_core::{Community, MaxPeers, Node, OverlayConfig, StrategyCatalog, Target, wire::CommunityId};
 use ipv8_core::{Settings, wire::Address};
+use ipv8_dht::{DHT_COMMUNITY, DhtCommunity, DhtConfig};
 use ipv8_discovery::{DISCOVERY_COMMUNITY, DiscoveryCommunity, RandomWalk, TrackerBootstrapper, strategies};
 use ipv8_sim::nat::{NatId, Nats};
 
 use super::{
+    malice::{Colluders, Forgetful, Malicious},
     tally::SharedTally,
     workload::{PLAIN, Plain, Workload},
 };
-use crate::scenario::{NatKind, NatMix, Overlay, OverlayKind, Requests};
+use crate::scenario::{Malice, NatKind, NatMix, Overlay, OverlayKind, Requests};
 
 /// The port of trackers.
 const TRACKER_PORT: u16 = 6_421;
@@ -30,6 +32,7 @@ pub(crate) fn catalog(kind: OverlayKind) -> StrategyCatalog {
     match kind {
         OverlayKind::Discovery => strategies().and(DiscoveryCommunity::available_strategies()),
         OverlayKind::Plain => strategies(),
+        OverlayKind::Dht => strategies().and(DhtCommunity::available_strategies()),
     }
 }
 
@@ -38,6 +41,7 @@ pub(crate) const fn community_id(kind: OverlayKind) -> CommunityId {
     match kind {
         OverlayKind::Discovery => DISCOVERY_COMMUNITY,
         OverlayKind::Plain => PLAIN,
+        OverlayKind::Dht => DHT_COMMUNITY,
     }
 }
 
@@ -115,6 +119,9 @@ pub(crate) struct Setup {
     pub(crate) trackers: Vec<SocketAddr>,
     pub(crate) requests: Option<Requests>,
     pub(crate) tally: SharedTally,
+    pub(crate) dht: DhtConfig,
+    pub(crate) malice: Option<Malice>,
+    pub(crate) colluders: Colluders,
 }
 
 impl Setup {
@@ -122,6 +129,18 @@ impl Setup {
         let loaded = match self.overlay.kind {
             OverlayKind::Discovery => self.load_overlay(node, DiscoveryCommunity::default()),
             OverlayKind::Plain => self.load_overlay(node, Plain),
+            OverlayKind::Dht => match self.malice {
+                None => self.load_overlay(node, DhtCommunity::new(self.dht.clone())),
+                Some(Malice::Forgetful) => {
+                    let honest_else =
+                        DhtCommunity::with_stores(self.dht.clone(), Box::new(Forgetful), Box::new(Forgetful));
+                    self.load_overlay(node, honest_else)
+                }
+                Some(malice) => {
+                    let malicious = Malicious::new(malice == Malice::Liar, self.colluders.clone());
+                    self.load_overlay(node, malicious)
+                }
+            },
         };
         let loaded = loaded.and_then(|()| {
             let Some(requests) = self.requests else { return Ok(()) };

@@ -35,7 +35,7 @@ impl Simulation {
         }
     }
 
-    fn is_number_up(&self, number: u32) -> bool {
+    pub(super) fn is_number_up(&self, number: u32) -> bool {
         let member = usize::try_from(number).ok().and_then(|index| self.members.get(index));
         member.is_some_and(|member| self.world.is_up(member.id))
     }

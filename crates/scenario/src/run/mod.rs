@@ -3,7 +3,9 @@
 mod act;
 mod attackers;
 mod build;
+mod dht;
 mod graph;
+mod malice;
 mod memory;
 mod plan;
 mod random;
@@ -21,16 +23,19 @@ use rand::RngExt;
 use ipv8_sim::{CpuModel, NodeId, NodeOptions, World, capture::Sink, link::exponential, nat::Nats};
 
 pub use self::memory::{available_memory, needed_memory};
-pub(crate) use self::{build::catalog, random::mix};
 use self::{
+    act::part,
     build::{Placer, Setup},
+    dht::DhtRun,
+    malice::Colluders,
     plan::{Action, Plan},
     sample::Sampler,
     tally::SharedTally,
 };
+pub(crate) use self::{build::catalog, random::mix};
 use crate::{
     outcome::{Ended, Graph, Histogram, Mark, Outcome},
-    scenario::{Join, NatKind, Scenario},
+    scenario::{Join, Malice, NatKind, Parts, Scenario},
 };
 
 /// How far a run goes at once, in virtual time: how often it is looked whether nodes came to know enough peers, and whether
@@ -137,6 +142,10 @@ struct Member {
     start: Time,
     /// Whether it comes and goes, by the scenario's sessions.
     churns: bool,
+    /// When it started last.
+    since: Time,
+    /// It spoils the DHT.
+    malicious: bool,
     /// How many lengths were drawn for its sessions.
     drawn: u64,
     /// It crashed for good.
@@ -162,6 +171,8 @@ pub struct Simulation {
     numbers: HashMap<Mid, u32>,
     placer: Placer,
     tally: SharedTally,
+    dht: DhtRun,
+    colluders: Colluders,
     plan: Plan,
     sampler: Sampler,
     marks: Vec<Mark>,
@@ -195,6 +206,7 @@ impl Simulation {
         }
         let builder = World::builder(scenario.seed).fabric(Nats::new(scenario.link.link()));
         let builder = builder.threads(options.threads.max(1));
+        let builder = if scenario.stamps { builder.stamps() } else { builder };
         let mut world = match options.sink.take() {
             Some(sink) => builder.capture(sink).build(),
             None => builder.build(),
@@ -210,6 +222,8 @@ impl Simulation {
             numbers: HashMap::new(),
             placer: Placer::new(scenario.nat),
             tally: SharedTally::default(),
+            dht: DhtRun::default(),
+            colluders: Colluders::default(),
             plan: Plan::default(),
             sampler: Sampler::new(scenario),
             marks: Vec::new(),
@@ -218,6 +232,9 @@ impl Simulation {
             scenario: scenario.clone(),
             options,
         };
+        if scenario.dht.as_ref().is_some_and(|dht| dht.malicious > 0.0) {
+            simulation.colluders.invent(scenario.seed);
+        }
         simulation.add_trackers();
         simulation.add_first_nodes();
         simulation.add_attackers()?;
@@ -259,7 +276,11 @@ impl Simulation {
     fn add_node(&mut self, start_after: Duration) {
         let number = u32::try_from(self.members.len()).unwrap_or(u32::MAX);
         let (kind, address) = self.placer.next(self.world.fabric_mut());
+        let malice = self.malice_of(number);
         let setup = Setup {
+            dht: dht::config(self.scenario.dht.as_ref()),
+            malice,
+            colluders: self.colluders.clone(),
             overlay: self.scenario.overlay.clone(),
             trackers: (0..self.scenario.trackers.count).map(build::tracker_address).collect(),
             requests: self.scenario.requests,
@@ -283,10 +304,32 @@ impl Simulation {
         }
         let id = self.world.add_node(self.with_clock(options, number));
         self.numbers.insert(self.world.node(id).key().mid(), number);
+        if malice.is_some() {
+            self.colluders.add(address, self.world.node(id).key().clone());
+        }
         let start = self.world.now() + start_after;
-        let member = Member { id, kind, start, churns: false, drawn: 0, gone: false, saved: None, reached: None };
+        let (since, malicious) = (start, malice.is_some());
+        let member = Member {
+            id,
+            kind,
+            start,
+            since,
+            malicious,
+            churns: false,
+            drawn: 0,
+            gone: false,
+            saved: None,
+            reached: None,
+        };
         self.members.push(member);
         self.begin_sessions(number);
+    }
+
+    /// What a node does to the DHT. Malicious ones are spread evenly over all but those that stay.
+    fn malice_of(&self, number: u32) -> Option<Malice> {
+        let plan = self.scenario.dht.as_ref()?;
+        let place = number.checked_sub(plan.staying)?;
+        (part(&Parts::Share(plan.malicious), place) == 1).then_some(plan.malice)
     }
 
     /// Makes the clock of a node wrong.
@@ -312,6 +355,7 @@ impl Simulation {
         for at in &self.scenario.measure.histograms {
             self.plan.add(Time::ZERO + *at, Action::Histograms);
         }
+        self.plan_dht();
         self.plan.add(Time::ZERO + self.scenario.measure.every, Action::Sample);
     }
 

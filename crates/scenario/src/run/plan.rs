@@ -17,6 +17,12 @@ pub(super) enum Action {
     Restart(Vec<u32>),
     /// Something happens that goes on by itself, and is only told.
     Mark(String),
+    /// The value of this number is stored in the DHT.
+    Publish(u32),
+    /// The node of this number publishes again what it had published.
+    PublishAgain(u32),
+    /// The value of this number is looked for.
+    Find(u32),
     /// The metrics are looked at.
     Sample,
     /// The graph is taken.

@@ -19,6 +19,8 @@ pub(crate) enum For {
     Event = 3,
     /// How wrong a node's clock is; with its number.
     Clock = 4,
+    /// The key of a value in the DHT, and who stores it, looks for it, and looks for nodes meanwhile; with its number.
+    Value = 5,
 }
 
 /// The generator for something. Xoshiro's numbers are the same on every machine and in every version.
@@ -41,6 +43,13 @@ pub(crate) fn draw(length: Length, rng: &mut impl Rng) -> Duration {
     match length {
         Length::Fixed(length) => length,
         Length::Exponential(mean) => exponential(mean, rng),
+        // The square of an exponential time; half of those are below ln 2.
+        Length::Weibull(median) => {
+            let nanos = exponential(Duration::from_secs(1), rng).as_nanos();
+            let square = nanos.saturating_mul(nanos) / 480_453_014;
+            let length = median.as_nanos().saturating_mul(square) / 1_000_000_000;
+            Duration::from_nanos(u64::try_from(length).unwrap_or(u64::MAX))
+        }
     }
 }
 
@@ -49,6 +58,18 @@ mod tests {
     use rand::RngExt;
 
     use super::*;
+
+    #[test]
+    fn half_of_weibull_lengths_are_below_their_median_and_few_are_long() {
+        let mut rng = generator(1, For::Session, 0);
+        let median = Duration::from_secs(600);
+        let drawn: Vec<_> = (0..20_000).map(|_| draw(Length::Weibull(median), &mut rng)).collect();
+        let part = |longest: f64| drawn.iter().filter(|length| length.as_secs_f64() < 600.0 * longest).count();
+        assert!((9_700..10_300).contains(&part(1.0)), "{}", part(1.0));
+        // 1 - 2 ^ -sqrt(1/4), and 1 - 2 ^ -sqrt(16).
+        assert!((5_560..6_160).contains(&part(0.25)), "{}", part(0.25));
+        assert!((18_600..18_900).contains(&part(16.0)), "{}", part(16.0));
+    }
 
     #[test]
     fn another_name_gives_other_numbers() {

@@ -5,7 +5,11 @@ use std::time::Duration;
 use ipv8_core::Time;
 use ipv8_sim::{Loss, Metrics};
 
-use super::{Simulation, graph::Knowing, tally::Tally};
+use super::{
+    Simulation,
+    graph::Knowing,
+    tally::{Latencies, Tally},
+};
 use crate::{
     outcome::{Ended, Fact, Outcome, Point, Series, Totals, Unit},
     scenario::{Metric, Scenario},
@@ -24,7 +28,9 @@ pub(super) struct Sampler {
 impl Sampler {
     pub(super) fn new(scenario: &Scenario) -> Self {
         let asked = scenario.requests.is_some();
-        let wanted = |metric: &Metric| scenario.measure.metrics.contains(metric) && (asked || !metric.needs_requests());
+        let has =
+            |metric: &Metric| (asked || !metric.needs_requests()) && (scenario.dht.is_some() || !metric.needs_dht());
+        let wanted = |metric: &Metric| scenario.measure.metrics.contains(metric) && has(metric);
         let series = Metric::ALL.into_iter().filter(wanted).map(|metric| (metric, Vec::new())).collect();
         Self { series, last: Time::ZERO, metrics: Metrics::default(), sent: Vec::new() }
     }
@@ -37,6 +43,8 @@ struct Look {
     bytes: Vec<u64>,
     knowing: Knowing,
     recent: Tally,
+    /// Searches in the DHT that succeeded, and how many did not.
+    found: (Latencies, u64),
 }
 
 impl Simulation {
@@ -72,6 +80,17 @@ impl Simulation {
                     let failed = look.recent.recent_failed;
                     single(share(failed, failed + look.recent.recent.count()))
                 }
+                Metric::Found => {
+                    let (found, failed) = &look.found;
+                    let all = found.count() + failed;
+                    single(if all == 0 { f64::NAN } else { share(found.count(), all) })
+                }
+                Metric::FindLatency => {
+                    let found = &look.found.0;
+                    let of = |thousandths| if found.count() == 0 { f64::NAN } else { found.quantile(thousandths) };
+                    let mean = if found.count() == 0 { f64::NAN } else { found.mean() };
+                    Point { at, min: of(0), low: of(100), median: of(500), high: of(900), max: of(1_000), mean }
+                }
             });
         }
         self.sampler.last = now;
@@ -101,7 +120,8 @@ impl Simulation {
         }
         knowing.up = u32::try_from(peers.len()).unwrap_or(u32::MAX);
         let (recent, recent_failed) = self.tally.lock().take_recent();
-        Look { peers, messages, bytes, knowing, recent: Tally { recent, recent_failed, ..Tally::default() } }
+        let found = self.dht.tally.lock().take_recent();
+        Look { peers, messages, bytes, knowing, found, recent: Tally { recent, recent_failed, ..Tally::default() } }
     }
 
     /// Ends the run: looks a last time, and says what came out.
@@ -206,6 +226,8 @@ impl Simulation {
                 fact(name, title, tally.all.quantile(thousandths), Unit::Seconds);
             }
         }
+        self.dht_facts(&mut facts);
+        let mut fact = |name, title: String, value, unit| facts.push(Fact { name, title, value, unit });
         if !self.scenario.attackers.is_empty() {
             let hostile = &self.world.metrics().hostile;
             fact("hostile", "datagrams that attackers sent".to_owned(), whole(hostile.sent), Unit::Count);
@@ -223,12 +245,12 @@ fn number(count: usize) -> u64 {
 
 /// A count as a figure; counts beyond 2^53 do not occur.
 #[allow(clippy::cast_precision_loss, reason = "for people to read, and the same on every machine")]
-fn whole(count: u64) -> f64 {
+pub(super) fn whole(count: u64) -> f64 {
     count as f64
 }
 
 /// A part of all; none of nothing.
-fn share(part: u64, all: u64) -> f64 {
+pub(super) fn share(part: u64, all: u64) -> f64 {
     if all == 0 { 0.0 } else { whole(part) / whole(all) }
 }
 

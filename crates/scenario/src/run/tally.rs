@@ -59,7 +59,7 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    fn add(&mut self, time: Duration) {
+    pub(crate) fn add(&mut self, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let bucket = bucket(micros);
         if self.counts.len() <= bucket {

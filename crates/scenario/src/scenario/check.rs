@@ -10,8 +10,8 @@ use ipv8_core::{
 use ipv8_sim::Regions;
 
 use super::{
-    AttackKind, Count, Event, Happening, Join, Length, LinkModel, MOST_NODES, Measure, OverlayKind, Parts, RegionMap,
-    Scenario,
+    AttackKind, Count, Dht, Event, Happening, Join, Length, LinkModel, MOST_NODES, Measure, OverlayKind, Parts,
+    RegionMap, Scenario,
 };
 use crate::run::catalog;
 
@@ -32,6 +32,9 @@ const MOST_REGIONS: usize = 100;
 
 /// The most attackers.
 const MOST_ATTACKERS: usize = 50;
+
+/// The most values in the DHT.
+const MOST_VALUES: u32 = 100_000;
 
 /// The most moments of one kind.
 const MOST_MOMENTS: usize = 1_000;
@@ -109,7 +112,7 @@ impl Check {
         }
         if let Some(sessions) = &scenario.sessions {
             for (key, length) in [("length", sessions.length), ("pause", sessions.pause)] {
-                let (Length::Fixed(length) | Length::Exponential(length)) = length;
+                let (Length::Fixed(length) | Length::Exponential(length) | Length::Weibull(length)) = length;
                 self.time(path("sessions").key(key), length, Duration::from_millis(100), LONGEST);
             }
             self.share(path("sessions.share"), sessions.share);
@@ -135,6 +138,7 @@ impl Check {
                 );
             }
         }
+        self.dht(scenario);
         self.events(scenario);
         self.measure(measure, stop.after);
         self.time(path("stop.after"), stop.after, Measure::SHORTEST, LONGEST);
@@ -145,6 +149,31 @@ impl Check {
                 let what = format!("are more peers than a node can know: there are {} nodes", scenario.nodes_in_all());
                 self.say(path("stop.goal.peers"), what);
             }
+        }
+    }
+
+    fn dht(&mut self, scenario: &Scenario) {
+        let Some(dht) = &scenario.dht else { return };
+        if scenario.overlay.kind != OverlayKind::Dht {
+            self.say(path("dht"), "is for the DhtCommunity: choose it as `overlay.community`");
+        }
+        self.number(path("dht.values"), dht.values, 1, MOST_VALUES);
+        self.number(path("dht.staying"), dht.staying, 0, scenario.nodes);
+        self.share(path("dht.malicious"), dht.malicious);
+        if let Some(every) = dht.republish {
+            self.time(path("dht.republish"), every, Duration::from_secs(10), LONGEST);
+        }
+        self.time(path("dht.store_at"), dht.store_at, Duration::ZERO, scenario.stop.after);
+        self.time(path("dht.store_over"), dht.store_over, Duration::ZERO, LONGEST);
+        self.time(path("dht.find_over"), dht.find_over, Duration::ZERO, LONGEST);
+        if dht.find_at.len() > Dht::MOST_MOMENTS {
+            let (count, most) = (dht.find_at.len(), Dht::MOST_MOMENTS);
+            self.say(path("dht.find_at"), format!("has {count} moments: at most {most} are kept"));
+        }
+        for (index, at) in dht.find_at.iter().enumerate().filter(|(_, at)| **at > scenario.stop.after) {
+            let (at, end) = (at.as_secs_f64(), scenario.stop.after.as_secs_f64());
+            let what = format!("is {at}, after the end of the run at {end} seconds: see `stop.after`");
+            self.say(path("dht.find_at").index(index), what);
         }
     }
 

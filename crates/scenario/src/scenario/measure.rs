@@ -58,11 +58,15 @@ pub enum Metric {
     Latency,
     /// The part of the questions that ended which had no answer.
     Failures,
+    /// The part of the searches in the DHT that ended which found what was stored.
+    Found,
+    /// How long searches in the DHT take to find it.
+    FindLatency,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Up,
         Self::Peers,
         Self::Messages,
@@ -72,6 +76,8 @@ impl Metric {
         Self::Connected,
         Self::Latency,
         Self::Failures,
+        Self::Found,
+        Self::FindLatency,
     ];
 
     /// Its name in files and results.
@@ -87,6 +93,8 @@ impl Metric {
             Self::Connected => "connected",
             Self::Latency => "request_latency",
             Self::Failures => "request_failures",
+            Self::Found => "dht_found",
+            Self::FindLatency => "dht_latency",
         }
     }
 
@@ -103,6 +111,8 @@ impl Metric {
             Self::Connected => "part of nodes in the largest connected group",
             Self::Latency => "time to an answer",
             Self::Failures => "part of requests without answer",
+            Self::Found => "part of values in the DHT that are found",
+            Self::FindLatency => "time until a value is found",
         }
     }
 
@@ -113,8 +123,8 @@ impl Metric {
             Self::Up | Self::Peers => Unit::Count,
             Self::Messages => Unit::PerSecond,
             Self::Bytes => Unit::BytesPerSecond,
-            Self::Losses | Self::Stale | Self::Connected | Self::Failures => Unit::Share,
-            Self::Latency => Unit::Seconds,
+            Self::Losses | Self::Stale | Self::Connected | Self::Failures | Self::Found => Unit::Share,
+            Self::Latency | Self::FindLatency => Unit::Seconds,
         }
     }
 
@@ -122,6 +132,12 @@ impl Metric {
     #[must_use]
     pub const fn needs_requests(self) -> bool {
         matches!(self, Self::Latency | Self::Failures)
+    }
+
+    /// Whether it has values only if nodes use the DHT.
+    #[must_use]
+    pub const fn needs_dht(self) -> bool {
+        matches!(self, Self::Found | Self::FindLatency)
     }
 }
 

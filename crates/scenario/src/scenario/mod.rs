@@ -2,6 +2,7 @@
 
 mod attack;
 mod check;
+mod dht;
 mod event;
 mod measure;
 mod network;
@@ -13,6 +14,7 @@ use ipv8_core::settings::Problem;
 
 pub use self::{
     attack::{Attack, AttackKind},
+    dht::{Dht, Malice},
     event::{Count, Event, Happening, Parts},
     measure::{Goal, Measure, Metric, Stop},
     network::{Clocks, Cpu, LinkModel, NatKind, NatMix, Region, RegionMap, Trackers},
@@ -51,6 +53,9 @@ pub struct Scenario {
     pub seed: u64,
     /// How many nodes there are, trackers and those of flash crowds not counted.
     pub nodes: u32,
+    /// Whether stamps stand in for the signatures of packets, see [`WorldBuilder::stamps`](ipv8_sim::WorldBuilder::stamps): what comes
+    /// out is the same but for the hash of the trace, for a fraction of the time.
+    pub stamps: bool,
     /// Where nodes find their first peers.
     pub trackers: Trackers,
     /// What the nodes run.
@@ -67,6 +72,8 @@ pub struct Scenario {
     pub nat: NatMix,
     /// Questions that nodes ask each other; by default none.
     pub requests: Option<Requests>,
+    /// What nodes store in the DHT and look for; by default nothing.
+    pub dht: Option<Dht>,
     /// What the work of nodes costs; by default it takes no time.
     pub cpu: Option<Cpu>,
     /// How wrong the clocks of nodes are.
@@ -91,6 +98,7 @@ impl Scenario {
             about: String::new(),
             seed: 1,
             nodes: 100,
+            stamps: false,
             trackers: Trackers::default(),
             overlay: Overlay::default(),
             join: Join::default(),
@@ -99,6 +107,7 @@ impl Scenario {
             regions: None,
             nat: NatMix::default(),
             requests: None,
+            dht: None,
             cpu: None,
             clocks: Clocks::default(),
             attackers: Vec::new(),
@@ -129,6 +138,10 @@ impl Scenario {
         self.stop.after = end;
         self.events.retain(|event| event.at <= end);
         self.attackers.retain(|attack| attack.from <= end);
+        if let Some(dht) = &mut self.dht {
+            dht.find_at.retain(|at| *at <= end);
+            dht.store_at = dht.store_at.min(end);
+        }
         self.measure.graphs.retain(|at| *at <= end);
         self.measure.histograms.retain(|at| *at <= end);
         self.measure.every = self.measure.every.min(end).max(Measure::SHORTEST);

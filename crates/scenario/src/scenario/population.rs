@@ -42,11 +42,13 @@ pub enum OverlayKind {
     Discovery,
     /// A community without messages of its own: what every community of a user has by itself, and no more.
     Plain,
+    /// [`DhtCommunity`](ipv8_dht::DhtCommunity), the distributed hash table.
+    Dht,
 }
 
 impl OverlayKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Discovery, Self::Plain];
+    pub const ALL: [Self; 3] = [Self::Discovery, Self::Plain, Self::Dht];
 
     /// Its name in files.
     #[must_use]
@@ -54,6 +56,7 @@ impl OverlayKind {
         match self {
             Self::Discovery => "DiscoveryCommunity",
             Self::Plain => "Plain",
+            Self::Dht => "DhtCommunity",
         }
     }
 }
@@ -139,6 +142,10 @@ pub enum Length {
     Fixed(Duration),
     /// By an exponential distribution with this mean: how long it has lasted says nothing about how long it will.
     Exponential(Duration),
+    /// By a Weibull distribution of shape one half with this median: most are short and a few are long, and how long it has lasted
+    /// says how long it will. So are the sessions of peers in Kad and BitTorrent (Stutzbach and Rejaie, "Understanding churn in
+    /// peer-to-peer networks", 2006; Steiner and others, "Analyzing peer behavior in KAD", 2007). The mean is 4.16 medians.
+    Weibull(Duration),
 }
 
 /// How nodes come and go. They go without a word, as a program does that is ended or a machine that is switched off.
