@@ -20,11 +20,14 @@ const GREETING: &[u8] = b"hello from peer 1";
 /// Time between two attempts: tables are still filling, and a peer is not remembered at once.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// How many peers a node of the DHT walks to: the reference's number. It needs not know everybody.
+const WALK_TO: usize = 20;
+
 /// The overlay of a peer.
-pub(super) fn overlay(peers: usize, tracker: Address) -> OverlayConfig<DhtCommunity> {
+pub(super) fn overlay(tracker: Address) -> OverlayConfig<DhtCommunity> {
     DhtCommunity::default()
         .overlay()
-        .strategy(RandomWalk::default(), Target::Peers(peers))
+        .strategy(RandomWalk::default(), Target::Peers(WALK_TO))
         .strategy(PingChurn::default(), Target::Always)
         .bootstrapper(TrackerBootstrapper::new([tracker]))
         .max_peers(MaxPeers::Unlimited)

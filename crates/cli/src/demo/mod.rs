@@ -159,7 +159,7 @@ impl Demo {
             .bootstrapper(TrackerBootstrapper::new([tracker.into()]))
             .max_peers(MaxPeers::Unlimited);
         let lamport = endpoint.node().load(overlay).map_err(Failure::failed)?;
-        let dht = endpoint.node().load(dht::overlay(self.keys.len(), tracker.into())).map_err(Failure::failed)?;
+        let dht = endpoint.node().load(dht::overlay(tracker.into())).map_err(Failure::failed)?;
         Ok(Player { number, node: endpoint.run(), lamport, dht: dht.into(), found: BTreeSet::new(), clock: 0 })
     }
 
@@ -225,9 +225,11 @@ impl Demo {
 
     /// Ends all nodes.
     async fn end(&mut self) {
+        let mut ending = tokio::task::JoinSet::new();
         for player in self.players.drain(..) {
-            player.node.stop_within(runtime::LAST_TASKS).await;
+            ending.spawn(player.node.stop_within(runtime::LAST_TASKS));
         }
+        while ending.join_next().await.is_some() {}
         if let Some(tracker) = self.tracker.take() {
             tracker.stop().await;
         }

@@ -35,7 +35,7 @@ const ENOUGH: usize = 8;
 const ASKED_ALL: Duration = Duration::from_millis(300);
 
 /// The same while some of them have not answered.
-const SETTLED: Duration = Duration::from_millis(1_000);
+const SETTLED: Duration = Duration::from_millis(700);
 
 /// How long is waited whether one that we start from is a node of the DHT, or a tracker: 0.5 seconds, then once more.
 const PING: Duration = Duration::from_millis(500);
