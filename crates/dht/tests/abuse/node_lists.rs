@@ -138,7 +138,7 @@ fn invented_nodes_end_no_search_and_hold_it_up_little() {
         let evil = Peer::new(world.node(*inventor).key().clone(), world.address(*inventor));
         for node in &nodes {
             let evil = evil.clone();
-            dht(&world, *node).handle().with(|dht, cx| drop(dht.add_node(cx, DhtNode::new(evil)))).unwrap();
+            dht(&world, *node).handle().with(|dht, cx| dht.add_node(cx, DhtNode::new(evil)).is_some()).unwrap();
         }
     }
     run(&mut world, nodes[3], |dht| async move { dht.store([0x77; 20], b"value", Sign::Yes).await.unwrap() });

@@ -120,7 +120,7 @@ fn a_search_takes_two_nodes_of_an_address_and_stores_with_others() {
     for node in &nodes {
         let evil = evil.clone();
         // It introduced itself to everybody.
-        dht(&world, *node).handle().with(|dht, cx| drop(dht.add_node(cx, DhtNode::new(evil)))).unwrap();
+        dht(&world, *node).handle().with(|dht, cx| dht.add_node(cx, DhtNode::new(evil)).is_some()).unwrap();
     }
     let stored = run(&mut world, nodes[3], |dht| async move { dht.store(target, b"value", Sign::Yes).await.unwrap() });
     let honest = stored.nodes.iter().filter(|node| node.address() != own).count();
