@@ -7,8 +7,9 @@
 //! - `echo_rounds` loads both in turn and compares: `cargo xtask bench echo`.
 //! - `many_nodes` runs many nodes in one process, ours (`examples/many.rs`) and the reference's
 //!   (`interop/peers/many.py`), and compares: `cargo xtask bench nodes`.
-//! - `benches/node.rs` measures turns of a node without sockets: `cargo bench -p ipv8-bench --bench node`. It and
-//!   `examples/many.rs` alone are built with the crates they measure.
+//! - `dht_rounds` does the same for the DHT (`examples/dht.rs`, `interop/peers/dht_load.py`): `cargo xtask bench dht`.
+//! - `benches/node.rs` measures turns of a node without sockets: `cargo bench -p ipv8-bench --bench node`, and
+//!   `benches/dht.rs` what the DHT is made of. They and the examples alone are built with the crates they measure.
 #![allow(clippy::disallowed_methods, reason = "a load generator measures real time")]
 
 mod cpu;

@@ -43,6 +43,14 @@ impl Programs {
         }
     }
 
+    /// A node of the DHT that answers requests: `dht.py`, or our test peer, `env!("CARGO_BIN_EXE_test-dht-peer")`.
+    pub fn dht(&self, side: Side, ours: &str) -> Command {
+        match side {
+            Side::Ours => Command::new(ours),
+            Side::Theirs => script(&self.python, "dht.py"),
+        }
+    }
+
     /// A tracker: `ipv8 tracker`, or `tracker.py`, which signs with a very-low key as that of the reference does. `None`,
     /// after a visible `skipped:` line, where ours is not built.
     pub fn tracker(&self, side: Side) -> Option<Command> {

@@ -2,117 +2,16 @@
 #![allow(clippy::disallowed_methods, reason = "real nodes, in real time")]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+mod live_dht_common;
+
+use std::time::{Duration, Instant};
 
 use ipv8::{
-    Curve, MaxPeers, RandomWalk, Service, Target,
-    dht::{Dht, DhtCommunity, Family, PingChurn, Sign, routing::RoutingTable},
+    Service,
+    dht::{Dht, Sign},
 };
-use ipv8_interop::{Process, Started, python, script};
-use serde_json::{Value, json};
-
-/// Generous: interpreters start slowly on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
-
-/// Nodes of the reference, in one process.
-struct Theirs {
-    /// Only away while it is asked.
-    process: Option<Process>,
-    started: Started,
-    keys: Vec<String>,
-}
-
-impl Theirs {
-    fn start(nodes: usize) -> Option<Self> {
-        let mut command = script(&python()?, "dht.py");
-        command.args(["--listen", "127.0.0.1:0", "--nodes", &nodes.to_string()]);
-        let mut process = Process::spawn_to_ask("nodes of the reference", command).unwrap();
-        let event = process.wait_for("its start", SOON, |event| event["event"] == "started").unwrap();
-        let keys = event["all"].as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap().to_owned()).collect();
-        let started = Started {
-            listen: event["listen"].as_str().unwrap().parse().unwrap(),
-            mid: event["mid"].as_str().unwrap().to_owned(),
-        };
-        Some(Self { process: Some(process), started, keys })
-    }
-
-    /// Asks on a thread of its own: our nodes go on meanwhile.
-    async fn ask(&mut self, request: &Value) -> Value {
-        let (mut process, question) = (self.process.take().unwrap(), request.clone());
-        let asked = tokio::task::spawn_blocking(move || {
-            let answer = process.ask(&question, SOON).unwrap();
-            (process, answer)
-        });
-        let (process, answer) = asked.await.unwrap();
-        self.process = Some(process);
-        assert!(answer.get("error").is_none(), "{request}: {answer}");
-        answer
-    }
-
-    /// The values of a key that one of them finds: data and signer in hex.
-    async fn find(&mut self, node: usize, key: [u8; 20]) -> Vec<(String, Option<String>)> {
-        let answer = self.ask(&json!({"do": "find", "node": node, "key": hex::encode(key)})).await;
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let values = answer["values"].as_array().unwrap();
-        values.iter().map(|value| (text(&value["data"]).unwrap(), text(&value["key"]))).collect()
-    }
-
-    fn stop(mut self) {
-        assert!(self.process.take().unwrap().terminate(SOON).unwrap().success());
-    }
-}
-
-/// A node of ours that walks from one of theirs.
-async fn ours(contact: SocketAddr) -> (Service, Dht) {
-    let overlay = DhtCommunity::default()
-        .overlay()
-        .max_peers(MaxPeers::Unlimited)
-        .strategy(RandomWalk::default(), Target::Always)
-        .strategy(PingChurn::default(), Target::Always)
-        .no_bootstrappers();
-    let service = ipv8::builder()
-        .fresh_key(Curve::Curve25519)
-        .listen(SocketAddr::from(([127, 0, 0, 1], 0)))
-        .no_default_bootstrap()
-        .overlay(overlay)
-        .start()
-        .await
-        .unwrap();
-    let handle = service.handle::<DhtCommunity>().unwrap();
-    handle.with(|_, cx| cx.walk_to(contact)).unwrap();
-    (service, Dht::new(handle))
-}
-
-fn known(dht: &Dht) -> usize {
-    dht.handle().with(|dht, _| dht.table(Family::V4).map_or(0, RoutingTable::len)).unwrap()
-}
-
-/// Waits until everybody knows at least so many nodes.
-async fn meet(theirs: &mut Theirs, ours: &[(Service, Dht)], least: usize) {
-    let end = Instant::now() + SOON;
-    loop {
-        let answer = theirs.ask(&json!({"do": "known"})).await;
-        let mut counts: Vec<_> =
-            answer["nodes"].as_array().unwrap().iter().map(|count| count.as_u64().unwrap()).collect();
-        counts.extend(ours.iter().map(|(_, dht)| known(dht) as u64));
-        if counts.iter().all(|count| *count >= least as u64) {
-            return;
-        }
-        assert!(Instant::now() < end, "nodes known: {counts:?}");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
-
-async fn stop(ours: Vec<(Service, Dht)>) {
-    for (service, _) in ours {
-        let stats = service.stats();
-        assert_eq!(stats.panics, 0);
-        service.stop().await;
-    }
-}
+use live_dht_common::{Theirs, meet, ours, runtime, stop};
+use serde_json::json;
 
 /// Stores on both sides, and looks on both sides.
 async fn store_and_find(theirs: &mut Theirs, ours: &[(Service, Dht)]) {
@@ -152,13 +51,9 @@ async fn store_and_find(theirs: &mut Theirs, ours: &[(Service, Dht)]) {
     assert!(slowest < Duration::from_secs(4), "{slowest:?}");
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
-}
-
 #[test]
 fn one_node_of_each() {
-    let Some(mut theirs) = Theirs::start(1) else { return };
+    let Some(mut theirs) = Theirs::start(1, &[]) else { return };
     runtime().block_on(async {
         let ours = vec![ours(theirs.started.listen).await];
         meet(&mut theirs, &ours, 1).await;
@@ -170,7 +65,7 @@ fn one_node_of_each() {
 
 #[test]
 fn ten_nodes_of_each() {
-    let Some(mut theirs) = Theirs::start(10) else { return };
+    let Some(mut theirs) = Theirs::start(10, &[]) else { return };
     runtime().block_on(async {
         let mut all = Vec::new();
         for _ in 0..10 {

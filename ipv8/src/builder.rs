@@ -80,6 +80,13 @@ pub enum StartError {
         /// Why, in its own words.
         reason: String,
     },
+    /// The file of the DHT could not be used.
+    #[cfg(feature = "dht-file")]
+    #[error(transparent)]
+    DhtFile(#[from] ipv8_dht_sqlite::OpenError),
+    /// The library was built without files for the DHT.
+    #[error("the DHT cannot be kept in {}: build with the feature `dht-file`, or leave the file out", .0.display())]
+    NoDhtFile(PathBuf),
     /// The peer file could not be used.
     #[error(transparent)]
     Peers(#[from] PeerFileError),
@@ -123,6 +130,7 @@ pub struct Builder {
     unload_limit: Duration,
     requests: RequestLimits,
     peer_file: Option<(PeerFile, Duration)>,
+    dht_file: Option<PathBuf>,
     overlays: Vec<Planned>,
 }
 
@@ -140,6 +148,7 @@ pub fn builder() -> Builder {
         unload_limit: DEFAULT_UNLOAD_LIMIT,
         requests: RequestLimits::default(),
         peer_file: None,
+        dht_file: None,
         overlays: Vec::new(),
     }
 }
@@ -249,6 +258,14 @@ impl Builder {
         self
     }
 
+    /// Keeps what the DHT has in this file, with the feature `dht-file`: values of others, its routing table, and what this node
+    /// has stored and stores again. It holds for the launchers of the DHT that [`Launchers::standard`] has; a
+    /// [`DhtCommunity`](ipv8_dht::DhtCommunity) that is given to [`Builder::overlay`] is made by `ipv8_dht_sqlite::open`.
+    pub fn dht_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.dht_file = Some(path.into());
+        self
+    }
+
     /// Loads a community. One that names no strategy walks at random until it has 20 peers, and has its
     /// [`Community::default_strategies`] beside that; one that names no bootstrapper uses the trackers of this builder. One
     /// that is to do neither says so with
@@ -328,7 +345,7 @@ impl Builder {
         let (tick, hardening, requests, unload_limit) = (self.tick, self.hardening, self.requests, self.unload_limit);
         let config = |seed| NodeConfig { tick, hardening, requests, unload_limit, ..NodeConfig::new(key, seed) };
         let endpoint = Endpoint::bind_with(&listen, config)?;
-        let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers)?;
+        let starts = load_all(overlays, endpoint.node(), &trackers, self.max_peers, self.dht_file.as_deref())?;
         if let Some((file, _)) = &self.peer_file {
             file.load(endpoint.node())?;
         }

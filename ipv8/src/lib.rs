@@ -8,8 +8,8 @@
 //! hold the rest: [`core`] (the node), [`wire`] (bytes and formats), [`crypto`] (keys), [`discovery`] (strategies,
 //! bootstrappers, the tracker), [`dht`], [`net`] (sockets); [`config`] reads files, [`launcher`] declares overlays for
 //! them. [`tutorial`] walks through a first overlay, [`tutorial::discovery_strategy`] through a strategy of one's own,
-//! [`tutorial::request_cache`] through requests and what is remembered between messages, [`tutorial::testing`] through tests
-//! of an overlay.
+//! [`tutorial::request_cache`] through requests and what is remembered between messages, [`tutorial::dht`] through the
+//! distributed hash table, [`tutorial::testing`] through tests of an overlay.
 #![allow(clippy::disallowed_methods, reason = "the builder draws fresh keys from the operating system")]
 
 mod builder;
@@ -34,6 +34,10 @@ pub mod tutorial {
     /// Storing states: caches, requests, and a replay attack.
     #[doc = include_str!("../docs/tutorial/request-cache.md")]
     pub mod request_cache {}
+
+    /// Storing and finding values, and finding peers, in a distributed hash table.
+    #[doc = include_str!("../docs/tutorial/dht.md")]
+    pub mod dht {}
 
     /// What a community does by itself: tasks, their times, their names and their end.
     #[doc = include_str!("../docs/tasks.md")]

@@ -1,5 +1,7 @@
 //! From launchers to overlays in a node.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use ipv8_core::{MaxPeers, Node, settings::SettingsError};
 use ipv8_crypto::PrivateKey;
@@ -29,7 +31,7 @@ impl Launchers {
     pub fn load(&self, node: &Node, trackers: &[Address]) -> Result<(), StartError> {
         let planned = self.iter().map(|launcher| plan(launcher.as_ref())).collect();
         let overlays = with_keys(in_order(planned)?, &mut Keys::new(IndexMap::new()))?;
-        run_all(load_all(overlays, node, trackers, MaxPeers::default())?)
+        run_all(load_all(overlays, node, trackers, MaxPeers::default(), None)?)
     }
 }
 
@@ -69,10 +71,11 @@ pub(crate) fn load_all(
     node: &Node,
     trackers: &[Address],
     max_peers: MaxPeers,
+    dht_file: Option<&Path>,
 ) -> Result<Starts, StartError> {
     let mut starts = Vec::with_capacity(overlays.len());
     for (key, overlay) in overlays {
-        let loading = Loading { node, key, trackers, max_peers };
+        let loading = Loading { node, key, trackers, max_peers, dht_file };
         starts.push((overlay.name, (overlay.load)(loading)?));
     }
     Ok(starts)

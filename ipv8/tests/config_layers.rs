@@ -116,15 +116,21 @@ fn every_variable_can_be_set() {
         "log.format" => "json".to_owned(),
         "peers.file" => "peers.dat".to_owned(),
         "peers.interval" => "60".to_owned(),
+        "api" => "127.0.0.1:8085".to_owned(),
+        "api_for_others" => "false".to_owned(),
+        "dht.file" => "dht.sqlite".to_owned(),
+        "dht.republish" => "600".to_owned(),
         "hardening.preset" => "hardened".to_owned(),
         other => panic!("give this test a value for {other}"),
     };
-    let keys = KEYS.iter().filter(|key| !key.variable.is_empty() && key.name != "api");
+    let keys = KEYS.iter().filter(|key| !key.variable.is_empty());
     let config = read(Layers::new().environment(keys.clone().map(|key| (key.variable, value(key.name)))));
     for key in keys {
         assert_eq!(config.shown(key.name).unwrap().origin.to_string(), key.variable);
     }
     assert_eq!(config.peer_file, Some((directory.file("peers.dat"), Duration::from_secs(60))));
+    assert_eq!(config.dht_file, Some(directory.file("dht.sqlite")));
+    assert_eq!(config.republish, Some(Duration::from_secs(600)));
     assert!(config.hardening.challenge_moves);
 }
 

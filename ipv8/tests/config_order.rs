@@ -42,7 +42,7 @@ fn one_that_waits_for_what_is_not_there_is_a_problem_at_its_place() {
     // Without a list of overlays, all launchers are there.
     assert_eq!(problems_with("a.toml", "", &after_discovery()), [""; 0]);
     let alone = after_discovery().without("DiscoveryCommunity");
-    assert!(problems_with("a.toml", "", &alone)[0].starts_with("overlay[0].class: Mine is to be loaded after"));
+    assert!(problems_with("a.toml", "", &alone)[0].starts_with("overlay[1].class: Mine is to be loaded after"));
     // Nobody waits for one that is not to be loaded, and it waits for nobody.
     assert_eq!(problems_with("a.toml", &format!("{MINE}enabled = false\n"), &after_discovery()), [""; 0]);
     let never = Launchers::new().with(Launcher::of(Mine::default).after("DiscoveryCommunity").only_if(|| false));

@@ -219,6 +219,14 @@ fn files_that_must_be_there() {
 }
 
 #[test]
-fn the_rest_interface_is_refused() {
-    one("api = '127.0.0.1:8085'", "a.toml:1:1: api: is not available yet");
+fn the_rest_interface_is_for_this_machine_unless_it_is_said_otherwise() {
+    one("api = '0.0.0.0:8085'", "a.toml:1:1: api: 0.0.0.0:8085 can be reached by other machines");
+    one("api = 'localhost'", "a.toml:1:1: api: must be \"IP:PORT\"");
+    for (text, address) in [
+        ("api = '127.0.0.1:8085'", "127.0.0.1:8085"),
+        ("api = '[::1]:0'", "[::1]:0"),
+        ("api = '0.0.0.0:8085'\napi_for_others = true", "0.0.0.0:8085"),
+    ] {
+        assert_eq!(common::config("a.toml", text).api, Some(address.parse().unwrap()));
+    }
 }

@@ -28,7 +28,7 @@ fn the_default_dictionary_is_read() {
     assert_eq!(config.log.level, "info");
     assert!(matches!(&config.key, KeySource::File(file, curve)
         if file.ends_with("ec_multichain.pem") && curve.name() == "curve25519"));
-    assert_eq!(config.overlays().collect::<Vec<_>>(), ["DiscoveryCommunity"]);
+    assert_eq!(config.overlays().collect::<Vec<_>>(), ["DiscoveryCommunity", "DHTDiscoveryCommunity"]);
     shows(&config, "walker_interval", "0.5", "py.json:20:5");
     shows(&config, "overlay[0].walkers[0].strategy", "\"RandomWalk\"", "py.json:27:21");
     shows(&config, "overlay[0].walkers[1].peers", "-1", "py.json:35:21");
@@ -39,14 +39,16 @@ fn the_default_dictionary_is_read() {
 #[test]
 fn overlays_that_are_not_here_are_left_out_with_a_warning() {
     let config = config("py.json", DEFAULT);
-    let [tunnel, dht] = config.warnings() else { panic!("{:?}", config.warnings()) };
+    let [tunnel] = config.warnings() else { panic!("{:?}", config.warnings()) };
     assert!(tunnel.starts_with("py.json:145:13: HiddenTunnelCommunity is not available here"), "{tunnel}");
-    assert!(dht.starts_with("py.json:265:13: DHTDiscoveryCommunity is not available here"), "{dht}");
     // With none left there is nothing to run, and a name that nobody knows is no overlay of the reference.
     let alone = r#"{"overlays": [{"class": "TunnelCommunity"}]}"#;
     assert_eq!(
         problems("py.json", alone),
-        ["py.json:1:2: overlays: none of the overlays is there: name one of DiscoveryCommunity"]
+        [
+            "py.json:1:2: overlays: none of the overlays is there: name one of DiscoveryCommunity, DHTDiscoveryCommunity, \
+             DHTCommunity"
+        ]
     );
     let unknown = r#"{"overlays": [{"class": "TunelCommunity"}]}"#;
     assert!(

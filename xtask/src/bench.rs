@@ -7,7 +7,7 @@ use crate::report::{Outcome, Report};
 use crate::shell::{self, Failure, cargo, target};
 
 /// Runs `bench echo`: our echo example and py-ipv8's echo node, in turn, under one load generator; or `bench nodes`: many
-/// nodes in one process, ours and py-ipv8's in turn.
+/// nodes in one process, ours and py-ipv8's in turn; or `bench dht`: operations of the DHT in such a process.
 pub(crate) fn run(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
     match arguments.split_first() {
         Some((name, rest)) if name == "echo" => {
@@ -18,10 +18,14 @@ pub(crate) fn run(arguments: &[String], report: &mut Report) -> Result<(), Failu
             report.step("bench nodes", |_| compare("many_nodes", ["ipv8-bench", "many"], rest));
             Ok(())
         }
-        Some((name, _)) if !name.starts_with('-') => {
-            Err(Failure::Usage(format!("no benchmark {name:?}: there are echo and nodes")))
+        Some((name, rest)) if name == "dht" => {
+            report.step("bench dht", |_| compare("dht_rounds", ["ipv8-bench", "dht"], rest));
+            Ok(())
         }
-        _ => Err(Failure::Usage("say which benchmark: there are echo and nodes".to_owned())),
+        Some((name, _)) if !name.starts_with('-') => {
+            Err(Failure::Usage(format!("no benchmark {name:?}: there are echo, nodes and dht")))
+        }
+        _ => Err(Failure::Usage("say which benchmark: there are echo, nodes and dht".to_owned())),
     }
 }
 

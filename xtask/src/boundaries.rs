@@ -8,13 +8,14 @@ use crate::shell::{Failure, cargo, output, root};
 
 /// A crate, the members of the workspace that it may depend on, and whether a runtime may be among its dependencies.
 /// "Dependencies point left only": see docs/ARCHITECTURE.md.
-const LAYERS: [(&str, &[&str], bool); 10] = [
+const LAYERS: [(&str, &[&str], bool); 11] = [
     ("ipv8-derive", &[], false),
     ("ipv8-wire", &["ipv8-derive"], false),
     ("ipv8-crypto", &["ipv8-derive", "ipv8-wire"], false),
     ("ipv8-core", CORE, false),
     ("ipv8-discovery", ABOVE_CORE, false),
     ("ipv8-dht", ABOVE_CORE, false),
+    ("ipv8-dht-sqlite", ABOVE_DHT, false),
     ("ipv8-net", ABOVE_CORE, true),
     ("ipv8-sim", ABOVE_CORE, false),
     ("ipv8-scenario", ABOVE_SIM, false),
@@ -22,10 +23,14 @@ const LAYERS: [(&str, &[&str], bool); 10] = [
 ];
 const CORE: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto"];
 const ABOVE_CORE: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core"];
+const ABOVE_DHT: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core", "ipv8-dht"];
 const ABOVE_SIM: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core", "ipv8-discovery", "ipv8-sim"];
 
 /// What does I/O or keeps time on its own. Matched as a name or as the beginning of one (`tokio-util`).
 const RUNTIMES: [&str; 5] = ["tokio", "mio", "async-std", "smol", "async-io"];
+
+/// What reads and writes files, and who may do so.
+const DISK: (&str, &str) = ("rusqlite", "ipv8-dht-sqlite");
 
 /// Lines of a file that are worth a remark, and that are too many.
 const LONG: usize = 600;
@@ -76,8 +81,9 @@ fn forbidden(package: &str, tree: &str, allowed: &[&str], runtime: bool) -> Vec<
             let is_runtime = RUNTIMES
                 .iter()
                 .any(|runtime| name.strip_prefix(runtime).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')));
+            let disk = name == DISK.0 && package != DISK.1;
             let member = name.starts_with("ipv8-");
-            (member && !allowed.contains(&name)) || (is_runtime && !runtime)
+            (member && !allowed.contains(&name)) || (is_runtime && !runtime) || disk
         })
         .map(str::to_owned)
         .collect();
@@ -122,6 +128,12 @@ mod tests {
     fn runtimes_and_drivers_are_found() {
         let found = forbidden("ipv8-core", TREE, &["ipv8-wire"], false);
         assert_eq!(found, ["ipv8-net", "tokio", "tokio-util"]);
+    }
+
+    #[test]
+    fn only_one_crate_has_files() {
+        assert_eq!(forbidden("ipv8-dht", "rusqlite v0.40.2\n", &[], false), ["rusqlite"]);
+        assert!(forbidden("ipv8-dht-sqlite", "rusqlite v0.40.2\n", &[], false).is_empty());
     }
 
     #[test]

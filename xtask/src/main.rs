@@ -10,6 +10,7 @@
 
 mod bench;
 mod boundaries;
+mod crash;
 mod fuzz;
 mod hashes;
 mod lint;
@@ -39,6 +40,10 @@ Usage: cargo xtask COMMAND
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
   bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
+  crash [--rounds N] [--seed S]  kill a node that writes N times (default: 200), and look on its disk for all that it
+                              acknowledged
+  bench dht [ARGS]            storing, finding and connecting among 20 and 50 nodes in one process, ours and py-ipv8's, in
+                              turn (ARGS: see bench dht --help)
   hashes [--update]           run the built-in scenarios and compare them with crates/scenario/scenarios/HASHES; --update
                               writes that file anew, for a change of behaviour that is meant
   python -- ARGS              run the Python that has py-ipv8, e.g. cargo xtask python -- interop/peers/tracker.py
@@ -95,6 +100,7 @@ fn dispatch(arguments: &[String], report: &mut Report) -> Result<(), Failure> {
             fuzz::run(&options, report)
         }
         "bench" => bench::run(rest, report),
+        "crash" => crash::run(rest, report),
         "hashes" => hashes::run(rest),
         "python" => {
             let rest = rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest);

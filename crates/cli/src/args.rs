@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use ipv8_crypto::Curve;
 use ipv8_discovery::TrackerLimits;
 
+use crate::dht::args::DhtCommand;
 use crate::failure::Failure;
 
 /// Network overlays between public keys, compatible with py-ipv8.
@@ -34,6 +35,9 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Run a node until it is stopped
     Run(RunOptions),
+    /// Store and find values in the DHT, and find peers
+    #[command(subcommand)]
+    Dht(DhtCommand),
     /// Write, check and show configurations
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -153,8 +157,11 @@ pub(crate) struct NodeOptions {
     /// How to log: text or json
     #[arg(long, value_name = "FORMAT")]
     pub(crate) log_format: Option<String>,
-    /// Not there yet.
-    #[arg(long, value_name = "IP:PORT", hide = true)]
+    /// Keep what the DHT has in this file between two runs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dht_file: Option<String>,
+    /// Where to serve the REST interface, for this machine; nowhere without it
+    #[arg(long, value_name = "IP:PORT")]
     pub(crate) api: Option<String>,
 }
 
@@ -287,12 +294,12 @@ fn peers(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|peers| (2..=100).contains(peers)).ok_or_else(|| "give a number from 2 to 100".to_owned())
 }
 
-fn socket_address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write IP:PORT, or [IPv6]:PORT".to_owned())
 }
 
 /// The longest time that can be asked for is a year.
-fn seconds(text: &str) -> Result<Duration, String> {
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: Option<f64> = text.parse().ok();
     seconds
         .filter(|seconds| (0.0..=31_536_000.0).contains(seconds))

@@ -73,6 +73,7 @@ fn flags(options: &NodeOptions) -> Vec<(&'static str, &'static str, &str)> {
         ("--working-directory", "working_directory", &options.working_directory),
         ("--log", "log.level", &options.log),
         ("--log-format", "log.format", &options.log_format),
+        ("--dht-file", "dht.file", &options.dht_file),
         ("--api", "api", &options.api),
     ];
     given.extend(single.into_iter().filter_map(|(flag, key, value)| Some((flag, key, value.as_deref()?))));

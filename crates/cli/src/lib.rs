@@ -8,10 +8,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+mod api;
 mod args;
 mod config;
 pub mod decode;
 mod demo;
+mod dht;
 mod failure;
 mod key;
 mod lines;
@@ -55,6 +57,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Run(_) | Command::Config(_) => Ok(()),
         Command::Key(command) => key::run(command),
         Command::Decode(options) => decode::run(&options),
+        Command::Dht(command) => dht::run(command),
         Command::Demo(options) => demo::run(&options),
         Command::Tracker(options) => tracker::run(&options),
         Command::Simulate(options) => simulate::run(&options),

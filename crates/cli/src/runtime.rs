@@ -13,7 +13,7 @@ const LEFT_OVER: Duration = Duration::from_millis(200);
 const GOODBYE: Duration = Duration::from_millis(1_200);
 
 /// Runs a command in a runtime of its own.
-pub(crate) fn block_on(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
     let result = runtime.block_on(command);

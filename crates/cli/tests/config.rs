@@ -57,7 +57,7 @@ fn problems_are_said_one_a_line_with_status_2() {
         assert_eq!(run.stdout, "");
     }
     ipv8(["config", "check", "--config", &directory.file("none.toml")], b"").failed(2, "there is no such file");
-    ipv8(["run", "--api", "127.0.0.1:1"], b"").failed(2, "not available yet");
+    ipv8(["run", "--api", "0.0.0.0:1"], b"").failed(2, "can be reached by other machines");
     let good = ipv8(["config", "check"], b"");
     assert_eq!(good.status, Some(0));
     assert!(good.stdout.contains("DiscoveryCommunity"), "{}", good.stdout);

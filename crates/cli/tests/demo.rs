@@ -1,4 +1,5 @@
 //! The demo finds all its peers and says so.
+#![allow(clippy::disallowed_methods, reason = "a test of programs has threads")]
 
 mod common;
 
@@ -42,7 +43,15 @@ fn three_peers_find_each_other_and_count() {
         assert!(!clocks.is_empty() && clocks.is_sorted(), "{clocks:?}");
     }
 
+    let dht = of_kind("dht");
+    assert_eq!(dht.iter().map(|event| &event["what"]).collect::<Vec<_>>(), ["stored", "found", "connected"]);
+    assert_eq!((&dht[0]["node"], &dht[1]["node"], &dht[2]["node"]), (&1.into(), &3.into(), &3.into()));
+    assert!(dht[0]["stored_on"].as_u64().unwrap() > 0);
+    assert_eq!((dht[1]["key"].as_str(), dht[1]["signer"].as_str()), (dht[0]["key"].as_str(), Some(nodes[&1].as_str())));
+    assert_eq!((&dht[2]["mid"], &dht[2]["address"]), (&dht[1]["signer"], &addresses[&nodes[&1]]));
+
     let summary = events.last().unwrap();
+    assert_eq!(summary["dht"], true);
     assert_eq!(summary["event"], "summary");
     assert_eq!((&summary["peers"], &summary["pairs_found"], &summary["pairs"]), (&3.into(), &6.into(), &6.into()));
     assert!(summary["clock"].as_u64().unwrap() > 0);
@@ -61,8 +70,22 @@ fn people_get_lines_and_a_table() {
     let run = ipv8(["demo", "--peers", "2"], b"");
     assert_eq!(run.status, Some(0), "{}{}", run.stdout, run.stderr);
     assert!(run.stdout.contains("peer 1 found peer 2 at 127.0.0.1:"), "{}", run.stdout);
+    assert!(run.stdout.contains("peer 2 looked for who signed it, and reached peer 1 at 127.0.0.1:"), "{}", run.stdout);
     assert!(run.stdout.contains("\npeer  listens at "), "{}", run.stdout);
     assert!(run.stdout.lines().last().unwrap().starts_with("all 2 peers found each other"), "{}", run.stdout);
+}
+
+#[test]
+fn several_demos_can_run_at_once() {
+    let run = || ipv8(["demo", "--peers", "2", "--json"], b"");
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let demos: Vec<_> = (0..3).map(|_| scope.spawn(run)).collect();
+        demos.into_iter().map(|demo| demo.join().unwrap()).collect()
+    });
+    for run in runs {
+        assert_eq!(run.status, Some(0), "{}{}", run.stdout, run.stderr);
+        assert_eq!(run.json().iter().filter(|event| event["event"] == "started").count(), 2);
+    }
 }
 
 #[test]

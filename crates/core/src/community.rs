@@ -127,6 +127,12 @@ pub trait Community: Sized + Send + 'static {
         let _ = (cx, from, request);
     }
 
+    /// A peer that is [expected](Context::expect_puncture) sent a puncture, from the address that `from` has here: its NAT is open
+    /// for us there. Anybody can repeat a puncture from elsewhere: ask the peer at the address before believing it.
+    fn punctured(&mut self, cx: &mut Context<'_>, from: &Peer) {
+        let _ = (cx, from);
+    }
+
     /// An introduction response was taken in (the reference's `introduction_response_callback`).
     fn introduced(&mut self, cx: &mut Context<'_>, from: &Peer, response: &Introduced) {
         let _ = (cx, from, response);

@@ -3,9 +3,9 @@
 //! What costs little comes first: prefix, message id and layout are checked before any cryptography, and the keys of
 //! recent senders are kept parsed. What is left goes to the [`Verifier`] as one batch.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-use ipv8_crypto::{Curve, Job, PublicKey, Verifier};
+use ipv8_crypto::{Curve, Job, Mid, PublicKey, Verifier};
 use ipv8_wire::{PREFIX_LEN, Reader};
 
 use crate::{
@@ -50,6 +50,8 @@ pub(crate) struct Gate<'a> {
     pub(crate) network: &'a Network,
     /// Whom the community asked for introductions.
     pub(crate) asked: &'a Asked,
+    /// Whose punctures the community waits for.
+    pub(crate) expected: &'a BTreeSet<Mid>,
     pub(crate) now: Time,
 }
 
@@ -182,7 +184,8 @@ impl Inbound {
             let end = body.remaining().len().checked_sub(signature_len).ok_or(DropReason::Format)?;
             let (rest, signature) = body.remaining().split_at_checked(end).ok_or(DropReason::Format)?;
             // One in three signed packets of a walk is such: a puncture comes from a stranger, who is met only then.
-            if !route.only_moves || gate.network.would_move(&sender.key.mid(), source) {
+            let news = |mid| gate.network.would_move(mid, source) || gate.expected.contains(mid);
+            if !route.only_moves || news(&sender.key.mid()) {
                 self.charge(payer, price(&sender.key));
                 accepted.signature = signature;
                 accepted.signed_part = datagram.get(..datagram.len() - signature_len).unwrap_or_default();

@@ -26,6 +26,9 @@ use crate::{
     stats::DropReason,
 };
 
+/// Peers whose punctures one community waits for.
+const MOST_EXPECTED: usize = 256;
+
 /// Registers what every community answers.
 pub(crate) fn base_routes<C: Community>(r: &mut Routes<C>) {
     r.base::<IntroductionRequest, _>(|c, cx, from, m| on_request(c, cx, from, m.into()))
@@ -230,6 +233,23 @@ impl Context<'_> {
     /// The last 1,024 requests of 30 seconds are remembered.
     pub fn expect_introduction(&mut self, from: SocketAddr, identifier: u16) {
         self.overlay.asked.ask(identifier, from, None, self.state.now);
+    }
+
+    /// Has [`Community::punctured`] called for the punctures of this peer, known or not, until
+    /// [`Context::expect_no_puncture`]. The signatures of others' punctures are not even checked: a stranger's tell nothing. False
+    /// if 256 peers are expected already.
+    pub fn expect_puncture(&mut self, of: Mid) -> bool {
+        let expected = &mut self.overlay.expected;
+        if expected.len() >= MOST_EXPECTED && !expected.contains(&of) {
+            return false;
+        }
+        expected.insert(of);
+        true
+    }
+
+    /// Ends [`Context::expect_puncture`].
+    pub fn expect_no_puncture(&mut self, of: &Mid) {
+        self.overlay.expected.remove(of);
     }
 
     fn knows_sender(&self, from: &Received<'_>) -> bool {

@@ -319,12 +319,18 @@ impl<C: Community> Routes<C> {
         }))
     }
 
-    /// As [`Routes::base`], for a signed message that tells nothing but where its sender is.
+    /// As [`Routes::base`], for a signed message that tells nothing but where its sender is, and that it is there, for those who
+    /// expect it.
     pub(crate) fn base_move<M>(&mut self) -> &mut Self
     where
         M: Message + for<'a> Message<Of<'a> = M> + for<'a> Payload<'a>,
     {
-        self.base::<M, _>(|_, cx, from, _| drop(cx.identify(from)));
+        self.base::<M, _>(|community, cx, from, _| {
+            drop(cx.identify(from));
+            if let Some(key) = from.key().filter(|key| cx.overlay.expected.contains(&key.mid())) {
+                community.punctured(cx, &Peer::new(key.clone(), from.source()));
+            }
+        });
         if let Some(route) = self.table.get_mut(M::ID) {
             route.only_moves = true;
         }

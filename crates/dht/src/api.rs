@@ -4,12 +4,14 @@ use std::collections::{HashSet, VecDeque};
 
 use indexmap::IndexSet;
 use ipv8_core::{Handle, HandleError, Peer};
-use ipv8_crypto::SignError;
+use ipv8_crypto::{Mid, SignError};
 
 use crate::{
     community::{DhtCommunity, TARGET_NODES},
+    discovery::{ConnectError, connect::Connecting},
     family::Family,
     id::Key,
+    keep::DiskError,
     lookup::{Lookup, Question, TraceStep},
     maintenance::{jittered, store_near},
     store::Source,
@@ -39,9 +41,30 @@ pub enum StoreError {
         /// How many nodes were asked.
         asked: usize,
     },
+    /// Nodes keep it, but that it is to be stored again was not written to our own disk.
+    #[error(
+        "{nodes} nodes keep the value, but it may not be stored again after a restart: {error}. Free or mend the disk, then store it again"
+    )]
+    NotWritten {
+        /// How many nodes keep it.
+        nodes: usize,
+        /// What the disk says.
+        error: DiskError,
+    },
     /// The value could not be signed.
     #[error("the value could not be signed: {0}")]
     Sign(#[from] SignError),
+    /// The community could not be reached.
+    #[error(transparent)]
+    Handle(#[from] HandleError),
+}
+
+/// Why it is not known that something is on our own disk.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeepError {
+    /// It was not written. It is done for this run of the node, and tried again.
+    #[error("not written to disk, and lost if the node ends now: {0}. Free or mend the disk")]
+    NotWritten(#[from] DiskError),
     /// The community could not be reached.
     #[error(transparent)]
     Handle(#[from] HandleError),
@@ -105,7 +128,7 @@ impl Dht {
     /// value takes the place of the signer's older one under the same key.
     ///
     /// # Errors
-    /// If it is too long, no node is known, or none confirmed that it keeps it.
+    /// If it is too long, no node is known, none confirmed that it keeps it, or our own disk fails.
     pub async fn store(&self, key: Key, data: &[u8], sign: Sign) -> Result<Stored, StoreError> {
         let value = self.handle.with(|_, cx| {
             let most = value::max_data_len(sign, cx.my_key());
@@ -122,28 +145,45 @@ impl Dht {
         })??;
         let result = store_near(&self.handle, key, value.clone()).await;
         // What could not be stored now may be later.
-        self.handle.with(|dht, cx| {
+        let written = self.handle.with(|dht, cx| {
             if let Some(every) = dht.config.republish {
                 let due = cx.now() + jittered(every, cx);
                 if !dht.publications.add(key, value, due) {
                     tracing::warn!("a value will not be stored again: there are too many");
                 }
             }
+            dht.when_written(cx)
         })?;
+        let written = written.await;
         match result? {
             None => Err(StoreError::NoNodes),
             Some((stored, asked)) if stored.nodes.is_empty() => Err(StoreError::NotConfirmed { asked }),
-            Some((stored, _)) => Ok(stored),
+            Some((stored, _)) => match written {
+                Ok(()) => Ok(stored),
+                Err(error) => Err(StoreError::NotWritten { nodes: stored.nodes.len(), error }),
+            },
         }
     }
 
-    /// Stops storing again what we stored under a key; returns how many values that were. Nodes keep them until they are too
-    /// old.
+    /// Stops storing again what we stored under a key; returns how many values that were, once our own disk, if there is one,
+    /// knows. Nodes keep them until they are too old.
     ///
     /// # Errors
-    /// If the community cannot be reached.
-    pub fn forget(&self, key: &Key) -> Result<usize, HandleError> {
-        self.handle.with(|dht, _| dht.publications.forget(key))
+    /// If the community cannot be reached, or the disk fails: then they may be stored again after a restart.
+    pub async fn forget(&self, key: &Key) -> Result<usize, KeepError> {
+        let (count, written) = self.handle.with(|dht, cx| (dht.publications.forget(key), dht.when_written(cx)))?;
+        written.await?;
+        Ok(count)
+    }
+
+    /// Waits until all that was stored here, and all that this node is to store again, is on its own disk, if there is one
+    /// ([`DhtCommunity::kept`]).
+    ///
+    /// # Errors
+    /// If the community cannot be reached, or the disk fails.
+    pub async fn flush(&self) -> Result<(), KeepError> {
+        let written = self.handle.with(|dht, cx| dht.when_written(cx))?;
+        Ok(written.await?)
     }
 
     /// The values of ours that are stored again and again: key, and whole value.
@@ -190,6 +230,39 @@ impl Dht {
             Values { handle: self.handle.clone(), key, lookup, kept, seen: HashSet::new(), ready: VecDeque::new() };
         values.take_new();
         Ok(values)
+    }
+
+    /// Finds a peer by its member id, wherever it is, and makes it a peer of this community: it is sent to with
+    /// [`Context::send`](ipv8_core::Context::send), and other communities reach it by walking to its address. Both NATs stay
+    /// open for ten minutes, as long as it answers.
+    ///
+    /// Only a peer that answered a ping is returned, as soon as it did: where it was known to be, where one of the nodes that
+    /// remember it said that it is, or where it opened its NAT for us. (The reference returns what it was told, peers that are
+    /// dead included, and nothing at all once a stranger has asked it for the same peer.)
+    ///
+    /// # Errors
+    /// If no other node is known, nobody knows the peer, or it does not answer.
+    pub async fn connect_peer(&self, mid: Mid) -> Result<Vec<Peer>, ConnectError> {
+        self.trace_peer(mid, None).await.0
+    }
+
+    /// The same for a peer that may be where the caller thinks, which is tried first. A hint of another key is ignored.
+    ///
+    /// # Errors
+    /// As [`Dht::connect_peer`].
+    pub async fn connect_peer_hint(&self, mid: Mid, hint: &Peer) -> Result<Vec<Peer>, ConnectError> {
+        self.trace_peer(mid, Some(hint)).await.0
+    }
+
+    /// The same, and what happened in which order, whether or not it was found.
+    pub async fn trace_peer(&self, mid: Mid, hint: Option<&Peer>) -> (Result<Vec<Peer>, ConnectError>, Vec<TraceStep>) {
+        let mut connecting = match Connecting::new(&self.handle, mid, hint) {
+            Ok(Ok(connecting)) => connecting,
+            Ok(Err(error)) => return (Err(error), Vec::new()),
+            Err(error) => return (Err(error.into()), Vec::new()),
+        };
+        let found = connecting.run().await;
+        (found, connecting.into_trace())
     }
 
     /// Finds the nodes that are closest to a key and answer, closest first; at most eight of each address family.

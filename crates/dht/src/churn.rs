@@ -13,7 +13,7 @@ const SYNCHRONISE: Duration = Duration::from_secs(5);
 /// Keeps the routing tables and the peers of the community in step, drops nodes that do not answer, and pings the others
 /// (the reference's `PingChurn`, `protocol.md` section 6).
 ///
-/// A node is pinged every 25 seconds, a tenth earlier or later, so that nodes that came together are not pinged together (the
+/// A node that answered nothing for 25 seconds is pinged, a tenth earlier or later, so that nodes that came together are not pinged together (the
 /// reference has no such jitter). Peers and nodes are compared every five seconds, in time proportional to their number; the
 /// reference does it in every step, in time proportional to its square.
 #[derive(Clone, Debug)]
@@ -44,7 +44,8 @@ impl PingChurn {
         for family in Family::ALL {
             let Some(table) = dht.table(family) else { continue };
             for node in table.nodes() {
-                let last = node.last_ping;
+                // An answer to whatever we asked says as much as a ping.
+                let last = node.last_ping.max(node.last_response);
                 let wait = |last: Time| now >= last + soonest && now >= last + jittered(self.interval, cx);
                 if last.is_none_or(wait) {
                     due.push((family, node.id()));
@@ -64,6 +65,7 @@ fn drop_bad(dht: &mut DhtCommunity, cx: &mut Context<'_>) {
         let bad = dht.table_mut(family).map(|table| table.remove_bad(now)).unwrap_or_default();
         for node in bad {
             tracing::debug!(node = %node.peer(), "dropped: it does not answer");
+            dht.discovery.keepers.get_mut(family).remove(&node.id());
             cx.network_mut().remove(&node.peer().mid());
         }
     }
@@ -79,7 +81,7 @@ fn synchronise(dht: &mut DhtCommunity, cx: &mut Context<'_>) {
         }
         let (mid, family, id) = (peer.mid(), Family::of(peer.address()), NodeId::new(peer.address().ip(), &peer.mid()));
         let in_table = dht.table(family).is_some_and(|table| table.get(&id).is_some());
-        if in_table || dht.add_node(cx, DhtNode::new(peer)).is_some() {
+        if in_table || dht.add_node(cx, DhtNode::new(peer)).is_some() || dht.discovery.connected.has(&mid) {
             known.insert(mid);
         } else {
             cx.network_mut().remove(&mid);

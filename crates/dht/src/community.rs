@@ -1,10 +1,11 @@
 //! The overlay: what a node answers, and whom it knows.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{
-    Community, Context, DropReason, OverlayConfig, Peer, RequestError, Routes, Strategy, StrategyCatalog, Target, Time,
+    Community, Context, DropReason, OverlayConfig, Peer, RequestError, RequestOptions, Routes, Strategy,
+    StrategyCatalog, Target, Time,
     catalog::Key as SettingKey,
     messages::{Introduced, Introduction},
 };
@@ -14,9 +15,15 @@ use crate::{
     DHT_COMMUNITY,
     churn::PingChurn,
     config::DhtConfig,
+    discovery::Discovery,
     family::{Families, Family},
     id::{Key, NodeId},
-    messages::{FindRequest, FindResponse, Node, PingRequest, PingResponse, StoreRequest, StoreResponse},
+    keep::{Candidates, Disk, Journal, Saved, SavedPublication},
+    lookup::where_it_is,
+    messages::{
+        ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
+        StoreRequest, StoreResponse,
+    },
     pace::Pace,
     publish::Publications,
     routing::{DhtNode, RoutingTable},
@@ -45,23 +52,31 @@ pub(crate) const TOKEN_AGE: Duration = Duration::from_secs(600);
 const MOST_TOKENS: usize = 4_096;
 
 /// How long the answer to a ping is waited for.
-const PING_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The distributed hash table (the reference's `DHTCommunity`, `protocol.md` section 6).
+/// The distributed hash table (the reference's `DHTCommunity` and, unless [`DhtConfig::peers`] says otherwise, its
+/// `DHTDiscoveryCommunity`; `protocol.md` section 6).
 ///
 /// Load it with [`DhtCommunity::overlay`], then use it through [`Dht`](crate::Dht).
 pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
-    tables: Families<Option<RoutingTable>>,
-    stores: Families<Box<dyn Store>>,
+    pub(crate) tables: Families<Option<RoutingTable>>,
+    pub(crate) stores: Families<Box<dyn Store>>,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
     pub(crate) pace: Pace,
     pub(crate) publications: Publications,
+    pub(crate) discovery: Discovery,
     /// When our own neighbourhood was searched last.
     pub(crate) joined: Families<Option<Time>>,
     pub(crate) stats: DhtStats,
+    /// What is to be written to a disk, if there is one.
+    pub(crate) journal: Option<Journal>,
+    /// Nodes of an earlier run.
+    pub(crate) candidates: Candidates,
+    /// Publications of an earlier run, until we start.
+    pub(crate) saved: BTreeMap<u64, SavedPublication>,
 }
 
 impl Default for DhtCommunity {
@@ -82,15 +97,36 @@ impl DhtCommunity {
     #[must_use]
     pub fn with_stores(config: DhtConfig, v4: Box<dyn Store>, v6: Box<dyn Store>) -> Self {
         Self {
+            pace: Pace::new(config.limit_queries),
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
             secrets: None,
             tokens: IndexMap::new(),
-            pace: Pace::default(),
             publications: Publications::default(),
+            discovery: Discovery::default(),
             joined: Families::default(),
             stats: DhtStats::default(),
+            journal: None,
+            candidates: Candidates::default(),
+            saved: BTreeMap::new(),
+        }
+    }
+
+    /// A node that goes on where another ended, whose state a disk has, and keeps its own there; see [`keep`](crate::keep).
+    /// Values are kept in memory too, within [`DhtConfig::store`]; what is too old by now, a time since 1970, is left out.
+    ///
+    /// Nodes are pinged before they are believed to be there. Values of ours are stored again when they are due; what was due
+    /// while no node ran, not all at once.
+    #[must_use]
+    pub fn kept(config: DhtConfig, disk: Box<dyn Disk>, saved: Saved, now: Duration) -> Self {
+        let restore = |values| Box::new(MemoryStore::restore(config.store, values, now));
+        let (v4, v6) = (restore(saved.v4), restore(saved.v6));
+        Self {
+            journal: Some(Journal::new(disk)),
+            candidates: Candidates::new(saved.nodes),
+            saved: saved.publications,
+            ..Self::with_stores(config, v4, v6)
         }
     }
 
@@ -98,6 +134,18 @@ impl DhtCommunity {
     #[must_use]
     pub fn overlay(self) -> OverlayConfig<Self> {
         OverlayConfig::new(self).own_network()
+    }
+
+    /// What was set.
+    #[must_use]
+    pub const fn config(&self) -> &DhtConfig {
+        &self.config
+    }
+
+    /// How many nodes told us a token lately, so that we can store there.
+    #[must_use]
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
     }
 
     /// The nodes that are known of an address family; `None` before the first.
@@ -159,14 +207,19 @@ impl DhtCommunity {
         table.add(node, now)
     }
 
+    /// Takes a node out of the table, one that turned out to be a tracker for example; it may come back if it is met again.
+    pub fn remove_node(&mut self, family: Family, id: &NodeId) -> Option<DhtNode> {
+        self.table_mut(family)?.remove(id)
+    }
+
     /// Who asks, at the address that it asks from; `None` if it asks too much. It is now known, if there is room for it.
-    fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
+    pub(crate) fn requesting(&mut self, cx: &mut Context<'_>, from: &Peer) -> Option<DhtNode> {
         let (address, now) = (source(cx, from), cx.now());
         let mut node = DhtNode::new(Peer::new(from.key().clone(), address));
         if self
             .table(Family::of(address))
             .and_then(|table| table.get(&node.id()))
-            .is_some_and(|node| node.is_blocked(now))
+            .is_some_and(|node| self.config.limit_queries && node.is_blocked(now))
         {
             self.stats.queries_limited += 1;
             cx.count_drop(DropReason::RateLimited);
@@ -199,12 +252,23 @@ impl DhtCommunity {
         let asked = cx.now();
         let Some(node) = self.table_mut(family).and_then(|table| table.get_mut(id)) else { return };
         node.last_ping = Some(asked);
-        let (peer, id) = (node.peer().clone(), *id);
-        self.pace.note(peer.mid(), asked);
+        let (peer, id) = (where_it_is(cx, family, node.peer()), *id);
         let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
             dht.heard(cx.now(), family, &id, asked, answer.as_ref().err());
         };
-        if let Err(error) = cx.request_within(PING_PATIENCE, &peer, PingRequest { identifier: 0 }, then) {
+        self.ping_at(cx, &peer, then);
+    }
+
+    /// Asks somebody who may be at an address whether it is there, and says what comes of it.
+    pub(crate) fn ping_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        peer: &Peer,
+        then: impl FnOnce(&mut Self, &mut Context<'_>, Result<PingResponse, RequestError>) + Send + 'static,
+    ) {
+        self.pace.note(peer.mid(), cx.now());
+        let options = RequestOptions::within(PING_PATIENCE).at(peer.address());
+        if let Err(error) = cx.request_within(options, peer, PingRequest { identifier: 0 }, then) {
             tracing::debug!(%peer, %error, "not pinged");
         }
     }
@@ -233,6 +297,16 @@ impl DhtCommunity {
         self.tokens.get(id).filter(|(told, _)| now.since(*told) < TOKEN_AGE).map(|(_, token)| *token)
     }
 
+    /// How long ago a node told us its token.
+    pub(crate) fn token_age(&self, id: &NodeId, now: Time) -> Option<Duration> {
+        self.tokens.get(id).map(|(told, _)| now.since(*told))
+    }
+
+    /// A node did not answer, or not take what we stored there: it may be gone, or have forgotten its token.
+    pub(crate) fn forget_token(&mut self, id: &NodeId) {
+        self.tokens.swap_remove(id);
+    }
+
     /// Keeps a value, if it is one.
     pub(crate) fn keep(
         &mut self,
@@ -258,6 +332,7 @@ impl DhtCommunity {
     }
 
     fn on_ping_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: PingRequest) {
+        self.pinged_by(cx, from);
         if let Some(node) = self.requesting(cx, from) {
             cx.send_to(node.address(), PingResponse { identifier: request.identifier });
         }
@@ -304,10 +379,11 @@ impl DhtCommunity {
             let kept = self.keep(cx, family, (request.target, value), Source::of(node.address().ip()), max_age);
             if kept == Err(ValueError::Malformed) {
                 // The reference stops here too, and says nothing.
+                self.write_soon(cx);
                 return;
             }
         }
-        cx.send_to(node.address(), StoreResponse { identifier: request.identifier });
+        self.acknowledge(cx, node.address(), request.identifier);
     }
 
     /// How long a value is kept here: the shorter, the more nodes are closer to its key.
@@ -319,7 +395,7 @@ impl DhtCommunity {
         age_with(closest.iter().filter(|node| node.id().distance(key) < own).count())
     }
 
-    fn secrets(&mut self, cx: &mut Context<'_>) -> &TokenSecrets {
+    pub(crate) fn secrets(&mut self, cx: &mut Context<'_>) -> &TokenSecrets {
         self.secrets.get_or_insert_with(|| TokenSecrets::new(cx.rng()))
     }
 
@@ -343,7 +419,7 @@ pub fn age_with(closer: usize) -> Duration {
 }
 
 /// Where a message came from.
-fn source(cx: &Context<'_>, from: &Peer) -> SocketAddr {
+pub(crate) fn source(cx: &Context<'_>, from: &Peer) -> SocketAddr {
     cx.received().map_or_else(|| from.address(), |received| received.source())
 }
 
@@ -355,6 +431,8 @@ impl Community for DhtCommunity {
 
     fn routes(r: &mut Routes<Self>) {
         r.on(Self::on_ping_request).on(Self::on_find_request).on(Self::on_store_request);
+        r.on(Self::on_store_peer_request).on(Self::on_connect_peer_request);
+        r.reply::<StorePeerResponse>().reply::<ConnectPeerResponse>();
         r.reply::<PingResponse>().reply::<FindResponse>().reply::<StoreResponse>();
     }
 
@@ -388,5 +466,9 @@ impl Community for DhtCommunity {
 
     fn introduced(&mut self, cx: &mut Context<'_>, from: &Peer, _: &Introduced) {
         self.discovered(cx, from);
+    }
+
+    fn punctured(&mut self, _: &mut Context<'_>, from: &Peer) {
+        self.discovery.awaited.punctured(from);
     }
 }

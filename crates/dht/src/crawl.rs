@@ -235,13 +235,26 @@ impl Crawl {
         counted >= MOST_ASKED || self.todo.is_empty()
     }
 
-    /// Whether so many nodes answered that nobody who is farther than all of them needs to be asked or waited for; then how
-    /// far the last of them is. (The reference asks all that it has, and waits for all.)
+    /// How far away the nodes are that have values, if all of them tell the same ones, in whatever order; `None` if they
+    /// differ, or there is no such node.
     #[must_use]
-    pub fn horizon(&self, nodes: usize) -> Option<Distance> {
-        let mut distances: Vec<_> = self.answers.iter().map(|(sender, _)| self.distance(sender)).collect();
-        distances.sort_unstable();
-        distances.get(nodes.saturating_sub(1)).copied()
+    pub fn agreement(&self) -> Option<Vec<Distance>> {
+        let mut agreed: Option<BTreeSet<&[u8]>> = None;
+        let mut distances = Vec::new();
+        for (sender, answer) in &self.answers {
+            let Answer::Values(values) = answer else { continue };
+            let values: BTreeSet<&[u8]> = values.iter().map(Vec::as_slice).collect();
+            if agreed.get_or_insert_with(|| values.clone()) != &values {
+                return None;
+            }
+            distances.push(self.distance(sender));
+        }
+        agreed.map(|_| distances)
+    }
+
+    /// How far away each node is that answered.
+    pub fn answered_at(&self) -> impl Iterator<Item = Distance> {
+        self.answers.iter().map(|(sender, _)| self.distance(sender))
     }
 
     /// The values, without duplicates: the first of each answer, then the second of each, and so on.

@@ -3,9 +3,16 @@
 use std::net::IpAddr;
 
 use ipv8_crypto::Mid;
+use sha1::{Digest as _, Sha1};
 
 /// What values are stored under: 20 bytes, in the same space as the ids of nodes. Usually the SHA-1 of something.
 pub type Key = [u8; 20];
+
+/// The key of a name: its SHA-1. Names may be anything that those agree on who store and look.
+#[must_use]
+pub fn key_of(name: impl AsRef<[u8]>) -> Key {
+    Sha1::digest(name.as_ref()).into()
+}
 
 /// The id of a node: the first three bytes of the CRC-32 of its masked IP address, then the first 17 of its member id.
 ///

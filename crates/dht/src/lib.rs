@@ -1,4 +1,5 @@
-//! The distributed hash table of IPv8: values that are found by their keys, kept by the nodes whose ids are closest.
+//! The distributed hash table of IPv8: values that are found by their keys and peers that are found by their key hashes, kept by
+//! the nodes whose ids are closest.
 //!
 //! | module | holds |
 //! |---|---|
@@ -8,7 +9,10 @@
 //! | [`token`] | who may store |
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
+//! | [`discovery`] | finding peers by their key hash |
+//! | `lane` | whom a search asks next in one address family, and when it is over |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
+//! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
 //! | `pace` | not asking anybody too much |
 
 use ipv8_wire::{CommunityId, community_id};
@@ -18,8 +22,10 @@ pub mod churn;
 pub mod community;
 pub mod config;
 pub mod crawl;
+pub mod discovery;
 pub mod family;
 pub mod id;
+pub mod keep;
 pub mod lookup;
 pub mod messages;
 pub mod routing;
@@ -28,18 +34,20 @@ pub mod store;
 pub mod token;
 pub mod value;
 
+mod lane;
 mod maintenance;
 mod pace;
 mod publish;
 mod storing;
 
 pub use self::{
-    api::{Dht, FindError, StoreError, Values},
+    api::{Dht, FindError, KeepError, StoreError, Values},
     churn::PingChurn,
     community::DhtCommunity,
     config::DhtConfig,
+    discovery::ConnectError,
     family::Family,
-    id::{Key, NodeId},
+    id::{Key, NodeId, key_of},
     lookup::{TraceEvent, TraceStep},
     publish::MOST_PUBLICATIONS,
     stats::DhtStats,

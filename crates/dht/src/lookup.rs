@@ -1,15 +1,21 @@
 //! A search under way: an async function over [`Crawl`], in both address families at once.
 
-use std::{collections::BTreeSet, future::Future, pin::Pin, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    task::Poll,
+    time::Duration,
+};
 
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time};
-use ipv8_crypto::Mid;
 
 use crate::{
-    community::{DhtCommunity, MOST_IN_MESSAGE, TARGET_NODES},
-    crawl::{Answer, Contact, Crawl, FIRST_NODES, IN_FLIGHT, Todo},
+    community::{DhtCommunity, MOST_IN_MESSAGE},
+    crawl::{Answer, Contact, Crawl, FIRST_NODES},
     family::{Family, may_be_node},
-    id::{Distance, Key},
+    id::Key,
+    lane::{GIVEN_UP, Lane},
     messages::{FindRequest, FindResponse},
     routing::DhtNode,
     value::Value,
@@ -17,17 +23,9 @@ use crate::{
 
 /// How long a node is waited for: 0.7 seconds, then asked again, since datagrams get lost, and waited for another 1.4. The
 /// reference waits for two seconds and asks once.
-fn patience() -> RequestOptions {
-    RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2))
+fn patience(at: SocketAddr) -> RequestOptions {
+    RequestOptions::within(Duration::from_millis(700)).retry(Retry::times(1).backoff(2)).at(at)
 }
-
-/// After how long a node that has not answered holds up nobody: another is asked in its place. (With the reference, four silent
-/// nodes hold up a search for two seconds.)
-const STALLED: Duration = Duration::from_millis(700);
-
-/// After how long nobody waits for it if enough others have answered: long enough for an answer to the second question, if the
-/// first was lost.
-const GIVEN_UP: Duration = Duration::from_millis(1_200);
 
 /// One line of the trace of a search.
 #[derive(Clone, Debug)]
@@ -37,7 +35,7 @@ pub struct TraceStep {
     /// Which node it is about.
     pub node: Peer,
     /// How far it is along the way by which it was heard of: 1 for a node of our own table, one more than the node that named
-    /// it for all others.
+    /// it for all others. 0 where it is told of a peer that is to be connected, and of those who are asked for it.
     pub hops: u32,
     /// What happened.
     pub event: TraceEvent,
@@ -59,6 +57,21 @@ pub enum TraceEvent {
     },
     /// It did not answer, or could not be asked.
     Silent,
+    /// It was asked where a peer is.
+    AskedForPeer,
+    /// It told where a peer is.
+    Told {
+        /// How many nodes it named.
+        named: usize,
+        /// How many of them are not the peer, or at addresses where it cannot be, or too many.
+        refused: usize,
+    },
+    /// It is the peer, and was pinged.
+    Pinged,
+    /// It is the peer, and opened its NAT for us.
+    Punctured,
+    /// It is the peer, and answered a ping.
+    Answered,
 }
 
 /// What is looked for.
@@ -67,71 +80,6 @@ pub(crate) struct Question {
     pub(crate) target: Key,
     pub(crate) force_nodes: bool,
     pub(crate) offset: u32,
-}
-
-/// The search in one family.
-struct Lane {
-    family: Family,
-    crawl: Crawl,
-    waiting: Vec<Waiting>,
-}
-
-/// A node that was asked.
-struct Waiting {
-    node: Contact,
-    hops: u32,
-    since: Time,
-    late: bool,
-}
-
-impl Lane {
-    /// Takes the next node to ask, or tells when one can be asked.
-    fn next(&mut self, dht: &DhtCommunity, now: Time) -> Result<Option<Todo>, Time> {
-        for waiting in self.waiting.iter_mut().filter(|waiting| now.since(waiting.since) >= STALLED && !waiting.late) {
-            waiting.late = true;
-            self.crawl.is_late(&waiting.node);
-        }
-        let fresh = self.waiting.iter().filter(|waiting| !waiting.late).count();
-        if fresh >= IN_FLIGHT || self.crawl.is_done() {
-            return Ok(None);
-        }
-        let horizon = self.crawl.horizon(TARGET_NODES);
-        let target = *self.crawl.target();
-        let wanted = |todo: &Todo| horizon.is_none_or(|horizon| todo.node.id.distance(&target) < horizon);
-        let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
-        // Who is not to be believed is asked for want of others only.
-        let believed: BTreeSet<Mid> =
-            self.crawl.todo().iter().filter(|todo| self.crawl.is_believed(todo)).map(|t| t.node.peer.mid()).collect();
-        let any = horizon.is_none()
-            && fresh == 0
-            && !self.crawl.todo().iter().any(|t| wanted(t) && believed.contains(&t.node.peer.mid()));
-        let wanted = |todo: &Todo| wanted(todo) && (any || believed.contains(&todo.node.peer.mid()));
-        if let Some(todo) = self.crawl.take(|todo| wanted(todo) && free_at(todo) <= now) {
-            self.waiting.push(Waiting { node: todo.node.clone(), hops: todo.hops, since: now, late: false });
-            return Ok(Some(todo));
-        }
-        // Those that are left were asked too much lately.
-        match self.crawl.todo().iter().filter(|todo| wanted(todo)).map(free_at).min() {
-            Some(free) => Err(free),
-            None => Ok(None),
-        }
-    }
-
-    /// Whether an answer that is waited for could still change anything.
-    fn must_wait(&self, now: Time) -> bool {
-        let horizon = self.crawl.horizon(TARGET_NODES);
-        let target = self.crawl.target();
-        let could = |waiting: &Waiting, horizon: Distance| {
-            waiting.node.id.distance(target) < horizon && now.since(waiting.since) < GIVEN_UP
-        };
-        self.waiting.iter().any(|waiting| horizon.is_none_or(|horizon| could(waiting, horizon)))
-    }
-
-    /// When waiting on makes a difference the next time although nobody answers.
-    fn changes_at(&self, now: Time) -> Option<Time> {
-        let times = self.waiting.iter().flat_map(|waiting| [waiting.since + STALLED, waiting.since + GIVEN_UP]);
-        times.filter(|time| *time > now).min()
-    }
 }
 
 type Asking = Pin<Box<dyn Future<Output = (usize, Contact, Option<FindResponse>)> + Send>>;
@@ -153,7 +101,7 @@ impl Lookup {
             let lane = |family| {
                 let closest = dht.table(family)?.closest(&question.target, FIRST_NODES, None, cx.now());
                 let crawl = Crawl::new(question.target, closest.into_iter().map(Contact::from));
-                (!crawl.is_done()).then_some(Lane { family, crawl, waiting: Vec::new() })
+                Lane::new(family, crawl, !question.force_nodes)
             };
             (Family::ALL.into_iter().filter_map(lane).collect::<Vec<_>>(), cx.now())
         })?;
@@ -166,6 +114,12 @@ impl Lookup {
             started,
             trace: Vec::new(),
         }))
+    }
+
+    /// Leaves out some nodes that told us a token lately: for those who want to store. They count as if they had answered.
+    pub(crate) fn sparing(mut self) -> Self {
+        self.lanes.iter_mut().for_each(|lane| lane.may_spare = true);
+        self
     }
 
     /// Asks whom it may, and takes one answer in. False when the search is over.
@@ -223,7 +177,8 @@ impl Lookup {
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
-                        Ok(Some(todo)) => {
+                        Ok(Some(mut todo)) => {
+                            todo.node.peer = where_it_is(cx, lane.family, &todo.node.peer);
                             dht.pace.note(todo.node.peer.mid(), now);
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
@@ -310,9 +265,9 @@ impl Lookup {
         Ok(())
     }
 
-    /// The nodes that answered in each family, closest first.
+    /// The nodes that answered or were spared in each family, closest first.
     pub(crate) fn answering(&self) -> Vec<(Family, Vec<Contact>)> {
-        self.lanes.iter().map(|lane| (lane.family, lane.crawl.answering().into_iter().cloned().collect())).collect()
+        self.lanes.iter().map(|lane| (lane.family, lane.answering())).collect()
     }
 
     /// The values that were met so far.
@@ -332,19 +287,38 @@ impl Lookup {
         self.lanes.iter().filter_map(of).collect()
     }
 
+    /// When it began.
+    pub(crate) const fn started(&self) -> Time {
+        self.started
+    }
+
     /// What happened, in order.
     pub(crate) fn into_trace(self) -> Vec<TraceStep> {
         self.trace
     }
 }
 
+/// Where a node is asked that others name: there, since its id depends on its address, and a known key may be named at an address
+/// that is not its own. But if it is known to be at another port there, at that one.
+pub(crate) fn where_it_is(cx: &Context<'_>, family: Family, named: &Peer) -> Peer {
+    let known = cx.network().get(&named.mid()).into_iter().flat_map(|record| record.addresses().seen());
+    let address = known.filter(|known| Family::of(*known) == family && known.ip() == named.address().ip()).last();
+    Peer::new(named.key().clone(), address.unwrap_or_else(|| named.address()))
+}
+
 /// Whether a node that `by` named can be asked by us.
 fn may_be_asked(cx: &Context<'_>, family: Family, named: &Contact, by: &Contact) -> bool {
+    Family::of(named.address()) == family && is_plausible(cx, &named.peer, by.address())
+}
+
+/// Whether somebody that was named by one at an address is not us, and can be where it is said to be.
+pub(crate) fn is_plausible(cx: &Context<'_>, named: &Peer, by: SocketAddr) -> bool {
     let address = named.address();
-    Family::of(address) == family
-        && may_be_node(address, by.address())
-        && named.peer.key() != cx.my_key()
+    let everybody = |ip| cx.broadcast_addresses().iter().any(|broadcast| IpAddr::V4(*broadcast) == ip);
+    may_be_node(address, by)
+        && named.key() != cx.my_key()
         && ![cx.wan(), cx.lan(), cx.preferred()].contains(&address)
+        && !everybody(address.ip())
         && !cx.network().is_blacklisted(address)
 }
 
@@ -368,7 +342,8 @@ fn ask_for_puncture(dht: &mut DhtCommunity, cx: &mut Context<'_>, node: &Contact
         force_nodes: question.force_nodes,
     };
     let nothing = |_: &mut DhtCommunity, _: &mut Context<'_>, _: Result<FindResponse, _>| {};
-    if let Err(error) = cx.request_within(Duration::from_secs(2), &by.peer, request, nothing) {
+    let options = RequestOptions::within(Duration::from_secs(2)).at(by.address());
+    if let Err(error) = cx.request_within(options, &by.peer, request, nothing) {
         tracing::debug!(%error, "no puncture was asked for");
     }
 }
@@ -383,7 +358,7 @@ async fn ask(
     let (asked, lan_address) = handle.with(|_, cx| (cx.now(), cx.lan())).ok()?;
     let Question { target, force_nodes, offset } = question;
     let request = FindRequest { identifier: 0, lan_address, target, offset, force_nodes };
-    let answer = handle.request_within(patience(), &node.peer, request).await;
+    let answer = handle.request_within(patience(node.address()), &node.peer, request).await;
     let noted = handle.with(|dht, cx| {
         let now = cx.now();
         if let Ok(answer) = &answer {
@@ -391,6 +366,8 @@ async fn ask(
             newcomer.answered(now, now.since(asked));
             dht.add_node(cx, newcomer);
             dht.remember_token(node.id, answer.token, now);
+        } else {
+            dht.forget_token(&node.id);
         }
         dht.heard(now, family, &node.id, asked, answer.as_ref().err());
     });

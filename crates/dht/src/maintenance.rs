@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use ipv8_core::{Context, Handle, Schedule};
+use ipv8_core::{Context, Handle, HandleError, Schedule};
 use rand::RngExt;
 
 use crate::{
     community::{DhtCommunity, TARGET_NODES},
+    discovery::LOOK_AFTER_PEERS,
     family::Family,
     id::Key,
+    keep::PING_CANDIDATES,
     lookup::{Lookup, Question},
+    publish::Publications,
     routing::RoutingTable,
     store::Source,
     storing::store_on,
@@ -31,6 +34,15 @@ const REPUBLICATIONS: usize = 16;
 /// How often it is looked whether values of ours are to be stored again.
 const LOOK_FOR_DUE: Duration = Duration::from_secs(10);
 
+/// When a value is stored again that could not be.
+const RETRY: Duration = Duration::from_secs(120);
+
+/// How often the nodes of the routing tables are written to a disk.
+const SAVE_NODES: Duration = Duration::from_secs(300);
+
+/// How often what changed by itself, such as values that became too old, is written to a disk.
+const WRITE: Duration = Duration::from_secs(10);
+
 type Work = fn(&mut DhtCommunity, &mut Context<'_>);
 
 impl DhtCommunity {
@@ -40,9 +52,31 @@ impl DhtCommunity {
         if let Some(every) = self.config.maintenance {
             repeat(cx, every, Self::refresh);
         }
+        if self.config.peers {
+            repeat(cx, LOOK_AFTER_PEERS, Self::look_after_peers);
+        }
         if self.config.republish.is_some() {
             repeat(cx, LOOK_FOR_DUE, Self::republish);
         }
+        if self.journal.is_some() {
+            self.restore_publications(cx);
+            repeat(cx, PING_CANDIDATES, Self::ping_candidates);
+            repeat(cx, SAVE_NODES, Self::save_nodes);
+            repeat(cx, WRITE, Self::write_soon);
+            Self::write_at_unload(cx);
+            self.write_soon(cx);
+        }
+    }
+
+    fn restore_publications(&mut self, cx: &mut Context<'_>) {
+        let (now, unix, saved) = (cx.now(), cx.unix_time(), std::mem::take(&mut self.saved));
+        let every = self.config.republish.unwrap_or_default();
+        let due = |due: Duration| {
+            // Later than that only if the clock went backwards.
+            let wait = due.saturating_sub(unix).min(every.mul_f64(1.1));
+            if wait.is_zero() { now + every.mul_f64(cx.rng().random_range(0.0..0.1)) } else { now + wait }
+        };
+        self.publications = Publications::restore(saved, due);
     }
 
     fn expire(&mut self, cx: &mut Context<'_>) {
@@ -87,15 +121,27 @@ impl DhtCommunity {
 
     fn republish(&mut self, cx: &mut Context<'_>) {
         let Some(every) = self.config.republish else { return };
+        if Family::ALL.iter().all(|family| self.table(*family).is_none_or(RoutingTable::is_empty)) {
+            return;
+        }
         let now = cx.now();
         let due = self.publications.take_due(now, REPUBLICATIONS, || now + jittered(every, cx));
+        if !due.is_empty() {
+            self.write_soon(cx);
+        }
         let Some(handle) = cx.handle::<Self>() else { return };
         for (key, value) in due {
             let handle = handle.clone();
             cx.spawn(async move {
-                if let Err(error) = store_near(&handle, key, value).await {
-                    tracing::debug!(%error, "a value was not stored again");
+                let stored = store_near(&handle, key, value.clone()).await?;
+                if stored.is_none_or(|(stored, _)| stored.nodes.is_empty()) {
+                    tracing::debug!("a value was not stored again");
+                    handle.with(|dht, cx| {
+                        let soon = cx.now() + jittered(RETRY.min(every), cx);
+                        dht.publications.reschedule(key, value, soon);
+                    })?;
                 }
+                Ok::<(), HandleError>(())
             });
         }
     }
@@ -118,9 +164,10 @@ pub(crate) async fn store_near(
     handle: &Handle<DhtCommunity>,
     key: Key,
     value: Vec<u8>,
-) -> Result<Option<(crate::Stored, usize)>, ipv8_core::HandleError> {
+) -> Result<Option<(crate::Stored, usize)>, HandleError> {
     let question = Question { target: key, force_nodes: true, offset: 0 };
-    let Some(mut lookup) = Lookup::new(handle, question)? else { return Ok(None) };
+    let Some(lookup) = Lookup::new(handle, question)? else { return Ok(None) };
+    let mut lookup = lookup.sparing();
     lookup.run().await?;
     let (mut stored, mut asked) = (crate::Stored::default(), 0);
     for (family, nodes) in lookup.answering() {
@@ -128,6 +175,7 @@ pub(crate) async fn store_near(
         let more = store_on(handle, family, (key, vec![value.clone()]), &nodes, Source::Own).await?;
         asked += nodes.len();
         stored.nodes.extend(more.nodes);
+        stored.later += more.later;
         stored.here |= more.here;
     }
     stored.trace = lookup.into_trace();

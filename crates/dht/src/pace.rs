@@ -19,18 +19,35 @@ const MOST_NODES: usize = 1_024;
 /// When each node was asked lately.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
+    /// Whether there is no limit.
+    free: bool,
     asked: IndexMap<Mid, VecDeque<Time>>,
 }
 
 impl Pace {
+    /// Of a node that asks as much as it likes, if said so.
+    pub(crate) fn new(limited: bool) -> Self {
+        Self { free: !limited, asked: IndexMap::new() }
+    }
+
     /// When a node can be asked the next time; in the past if now.
     pub(crate) fn free_at(&self, node: &Mid) -> Time {
         let asked = self.asked.get(node).filter(|asked| asked.len() >= LIMIT);
         asked.and_then(VecDeque::front).map_or(Time::ZERO, |first| *first + INTERVAL)
     }
 
+    /// How much a node can be asked now.
+    pub(crate) fn room(&self, node: &Mid, now: Time) -> usize {
+        let lately =
+            self.asked.get(node).map_or(0, |asked| asked.iter().filter(|at| now.since(**at) < INTERVAL).count());
+        LIMIT.saturating_sub(lately)
+    }
+
     /// A node is asked something.
     pub(crate) fn note(&mut self, node: Mid, now: Time) {
+        if self.free {
+            return;
+        }
         if !self.asked.contains_key(&node) && self.asked.len() >= MOST_NODES {
             self.asked.retain(|_, asked| asked.back().is_some_and(|last| now.since(*last) < INTERVAL));
             if self.asked.len() >= MOST_NODES {

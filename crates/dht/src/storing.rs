@@ -1,6 +1,6 @@
 //! Storing values on nodes.
 
-use std::{future::Future, pin::Pin, task::Poll, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::Pin, task::Poll, time::Duration};
 
 use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry};
 
@@ -16,15 +16,20 @@ use crate::{
 
 /// How long a node is waited for: 1.5 seconds, then asked again, and waited for another 3. To store twice does no harm. The
 /// reference waits for 5 seconds and asks once.
-fn patience() -> RequestOptions {
-    RequestOptions::within(Duration::from_millis(1_500)).retry(Retry::times(1).backoff(2))
+pub(crate) fn patience(at: SocketAddr) -> RequestOptions {
+    RequestOptions::within(Duration::from_millis(1_500)).retry(Retry::times(1).backoff(2)).at(at)
 }
+
+/// With so many nodes that confirmed, those that cannot be asked yet are not waited for.
+const ENOUGH: usize = 2;
 
 /// Who has a value.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     /// The nodes that said so.
     pub nodes: Vec<Peer>,
+    /// On how many more it will be stored within seconds: they were asked too much lately.
+    pub later: usize,
     /// Whether this node keeps it too, being one of the closest.
     pub here: bool,
     /// How the nodes were searched for, in order.
@@ -32,7 +37,8 @@ pub struct Stored {
 }
 
 /// Stores values under a key on some nodes, closest first, that told us a token lately; and here, if there are few of them or
-/// we are closer than the last. Returns who confirmed it. What is kept here counts as the source's.
+/// we are closer than the last. Returns who confirmed it. Nodes that we asked too much lately are stored on later; they are
+/// waited for only if less than two others confirmed. What is kept here counts as the source's.
 pub(crate) async fn store_on(
     handle: &Handle<DhtCommunity>,
     family: Family,
@@ -49,11 +55,33 @@ pub(crate) async fn store_on(
         let kept = |value: &Vec<u8>| here && dht.keep(cx, family, (key, value), source, MAX_AGE) == Ok(Put::Kept);
         values.iter().rev().map(kept).fold(false, |any, kept| any | kept)
     })?;
-    let mut storing: Vec<Pin<Box<dyn Future<Output = Option<Peer>> + Send>>> = Vec::new();
-    for node in nodes {
+    let (mut now, mut later): (Vec<Storing>, Vec<Storing>) = (Vec::new(), Vec::new());
+    let blocked = handle.with(|dht, cx| {
+        let is_blocked = |node: &Contact| dht.pace.free_at(&node.peer.mid()) > cx.now();
+        nodes.iter().map(is_blocked).collect::<Vec<_>>()
+    })?;
+    for (node, blocked) in nodes.iter().zip(blocked) {
         let (handle, node, values) = (handle.clone(), node.clone(), values.clone());
-        storing.push(Box::pin(async move { store_at(&handle, family, &node, key, values).await }));
+        let storing = Box::pin(async move { store_at(&handle, family, &node, key, values).await });
+        if blocked { later.push(storing) } else { now.push(storing) }
     }
+    let mut confirmed = all(now).await;
+    let mut stored_later = 0;
+    if confirmed.len() >= ENOUGH {
+        stored_later = later.len();
+        for storing in later {
+            drop(handle.spawn(async move { drop(storing.await) })?);
+        }
+    } else {
+        confirmed.extend(all(later).await);
+    }
+    Ok(Stored { nodes: confirmed, later: stored_later, here, trace: Vec::new() })
+}
+
+type Storing = Pin<Box<dyn Future<Output = Option<Peer>> + Send>>;
+
+/// Waits for all of them: who confirmed, in their order.
+async fn all(mut storing: Vec<Storing>) -> Vec<Peer> {
     let mut confirmed: Vec<Option<Option<Peer>>> = vec![None; storing.len()];
     std::future::poll_fn(|cx| {
         for (future, slot) in storing.iter_mut().zip(&mut confirmed).filter(|(_, slot)| slot.is_none()) {
@@ -64,7 +92,7 @@ pub(crate) async fn store_on(
         if confirmed.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    Ok(Stored { nodes: confirmed.into_iter().flatten().flatten().collect(), here, trace: Vec::new() })
+    confirmed.into_iter().flatten().flatten().collect()
 }
 
 /// Stores on one node; once that is possible, if we asked it too much lately.
@@ -91,7 +119,13 @@ async fn store_at(
         }
     };
     let request = StoreRequest { identifier: 0, token, target, values };
-    let answer = handle.request_within(patience(), &node.peer, request).await;
-    handle.with(|dht, cx| dht.heard(cx.now(), family, &node.id, asked, answer.as_ref().err())).ok()?;
+    let answer = handle.request_within(patience(node.address()), &node.peer, request).await;
+    let noted = handle.with(|dht, cx| {
+        dht.heard(cx.now(), family, &node.id, asked, answer.as_ref().err());
+        if answer.is_err() {
+            dht.forget_token(&node.id);
+        }
+    });
+    noted.ok()?;
     answer.ok().map(|_| node.peer.clone())
 }

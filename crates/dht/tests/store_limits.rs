@@ -62,6 +62,20 @@ fn a_flood_on_one_key_leaves_the_values_of_others_there() {
 }
 
 #[test]
+fn a_source_has_no_more_than_its_share_by_pushing_out_others_key_by_key() {
+    let mut store = MemoryStore::new(StoreLimits { total: 10_000, ..LIMITS });
+    for key in 0..100 {
+        for id in 0..20 {
+            store.put(entry(key, id, from(key)), NOW);
+        }
+        store.put(entry(key, 1_000, from(200)), NOW + Duration::from_secs(1));
+    }
+    let mut has = 0;
+    store.for_each(&mut |entry| has += usize::from(entry.source == from(200)));
+    assert_eq!(has, LIMITS.per_source);
+}
+
+#[test]
 fn addresses_of_one_ipv6_network_are_one_source() {
     let mut store = MemoryStore::new(LIMITS);
     for id in 0..1_000_u32 {

@@ -58,7 +58,8 @@ fn nodes_that_came_together_are_not_pinged_together() {
 fn nodes_look_for_their_neighbours() {
     let grow = |maintenance| {
         let mut world = world(13, Link::default());
-        let config = DhtConfig { maintenance, ..DhtConfig::default() };
+        // Whoever wants to be found looks for its neighbours too.
+        let config = DhtConfig { maintenance, peers: false, ..DhtConfig::default() };
         let nodes: Vec<_> = (0..40).map(|_| world.add_node(common::walking(&config, 3))).collect();
         world.run_for(secs(100));
         nodes.iter().map(|node| known(&world, *node)).sum::<usize>()
@@ -100,7 +101,8 @@ fn what_is_forgotten_is_not_stored_again() {
     run(&mut world, nodes[0], |dht| async move { dht.store(key, b"once", Sign::No).await.unwrap() });
     let own = dht(&world, nodes[0]);
     assert_eq!(own.publications().unwrap().len(), 1);
-    assert_eq!(own.forget(&key).unwrap(), 1);
+    let forgotten = run(&mut world, nodes[0], |dht| async move { dht.forget(&key).await.unwrap() });
+    assert_eq!(forgotten, 1);
     world.run_for(secs(3_800));
     let found = run(&mut world, nodes[5], |dht| async move { dht.find_values(key).await.unwrap() });
     assert_eq!(found, []);

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "measures real time, on threads")]
 #![allow(clippy::print_stdout, reason = "figures, for those who ask for them")]
 
+mod find_peer;
 mod overlay;
 mod pairs;
 mod punctures;

@@ -75,6 +75,22 @@ impl World {
         self.start(host, &format!("{side:?} peer on {host}"), command, side)
     }
 
+    /// Makes the Internet without trackers.
+    pub(crate) fn build_hosts(&self, internet: &Internet) {
+        internet.build(&self.lab).unwrap();
+    }
+
+    /// Starts a node of the DHT on a host, which answers requests.
+    pub(crate) fn dht(&self, side: Side, host: &str, port: u16, contact: SocketAddr) -> Process {
+        let mut command = self.programs.dht(side, env!("CARGO_BIN_EXE_test-dht-peer"));
+        command.args(["--listen", &format!("0.0.0.0:{port}"), "--contact", &contact.to_string(), "--target", "4"]);
+        command.args(["--seconds", "500"]);
+        if side == Side::Theirs {
+            command.arg("--peers").env("IPV8_PEERS_ISOLATED", "1");
+        }
+        Process::spawn_to_ask(&format!("{side:?} node on {host}"), self.lab.inside(host, &command)).unwrap()
+    }
+
     fn start(&self, host: &str, name: &str, mut command: Command, side: Side) -> Process {
         if side == Side::Theirs {
             command.env("IPV8_PEERS_ISOLATED", "1");

@@ -113,7 +113,7 @@ pub const KEYS: &[Key] = &[
         "working_directory",
         Kind::Text,
         "",
-        "The directory that relative paths of keys and of the peer file start from, unless they are typed as flags. Without \
+        "The directory that relative paths of keys, of the peer file and of the DHT's start from, unless they are typed as flags. Without \
          it, the one that the program was started in. It must exist.",
     )
     .like("\"/var/lib/ipv8\"")
@@ -138,10 +138,21 @@ pub const KEYS: &[Key] = &[
         "api",
         Kind::Text,
         "",
-        "Where the REST interface is to listen. Not available yet: naming an address is an error.",
+        "Where the REST interface is to listen, as \"IP:PORT\" or \"[IPv6]:PORT\"; port 0 picks a free one. Without it, there is \
+         none. It has no key and no encryption: an address that other machines reach is an error unless `api_for_others` \
+         is true.",
     )
+    .like("\"127.0.0.1:8085\"")
     .var("IPV8_API")
     .flag("--api"),
+    key(
+        "api_for_others",
+        Kind::Bool,
+        "false",
+        "Whether `api` may be an address that other machines reach. Whoever reaches it may store values that are signed with \
+         the node's key.",
+    )
+    .var("IPV8_API_FOR_OTHERS"),
     key(
         "log.level",
         Kind::Text,
@@ -171,6 +182,24 @@ pub const KEYS: &[Key] = &[
         "Seconds between two savings, from 1 to 86400. They are saved at the end, too.",
     )
     .var("IPV8_PEER_INTERVAL"),
+    key(
+        "dht.file",
+        Kind::Text,
+        "",
+        "Where the DHT is kept between two runs: the values that it keeps for others, its routing table, and what the node \
+         itself has stored and stores again. Without it, they are in memory only. A damaged file is set aside.",
+    )
+    .like("\"dht.sqlite\"")
+    .var("IPV8_DHT_FILE")
+    .flag("--dht-file"),
+    key(
+        "dht.republish",
+        Kind::Number,
+        "1800.0",
+        "Seconds after which values that the node itself stored are stored again, so that they do not die after an hour, from \
+         60 to 86400; 0 for never. With the preset \"reference\" of `hardening` the default is 0: py-ipv8 lets them die.",
+    )
+    .var("IPV8_DHT_REPUBLISH"),
     key(
         "hardening.preset",
         Kind::Text,
@@ -311,8 +340,9 @@ pub const KEYS: &[Key] = &[
         "overlay[].class",
         Kind::Text,
         "",
-        "Which overlay: the name of a launcher, such as DiscoveryCommunity. Without any `[[overlay]]`, all that the program \
-         has are loaded as their launchers say. Each community id once.",
+        "Which overlay: the name of a launcher, such as DiscoveryCommunity, DHTDiscoveryCommunity, or DHTCommunity, \
+         which keeps values but finds no peers. Without any `[[overlay]]`, all that the program has are loaded as their \
+         launchers say, but for the DHTCommunity. Each community id once.",
     )
     .like("\"DiscoveryCommunity\""),
     key("overlay[].enabled", Kind::Bool, "true", "Whether it is loaded."),
@@ -344,7 +374,15 @@ pub const KEYS: &[Key] = &[
         .like("\"TrackerBootstrapper\""),
     key("overlay[].bootstrappers[].init", Kind::Tables, "{}", "The bootstrapper's own settings, see below.")
         .like("{ trackers = [\"tracker.example.org:6421\"] }"),
-    key("overlay[].settings", Kind::Tables, "{}", "The overlay's own settings. The DiscoveryCommunity has none."),
+    key(
+        "overlay[].settings",
+        Kind::Tables,
+        "{}",
+        "The overlay's own settings. The DiscoveryCommunity has none. DHTDiscoveryCommunity and DHTCommunity have `republish`, \
+         as `dht.republish` above; and, for each address family, `max_values` (65536 unless said otherwise), \
+         `max_values_per_key` (128) and `max_values_per_source` (4096): how many values are kept for others in all, under one \
+         key, and of one host or IPv6 /64. When there are more, the least valuable goes.",
+    ),
     key(
         "overlay[].on_start",
         Kind::Any,

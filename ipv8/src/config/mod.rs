@@ -97,7 +97,7 @@ pub struct Config {
     pub hardening: Hardening,
     /// The trackers of overlays that name no bootstrappers.
     pub trackers: Vec<Address>,
-    /// Where the REST interface is to listen; always `None` so far.
+    /// Where the REST interface is to listen; whoever uses the configuration sees to it.
     pub api: Option<SocketAddr>,
     /// How to log; whoever uses the configuration sees to it.
     pub log: Log,
@@ -105,6 +105,10 @@ pub struct Config {
     pub working_directory: Option<PathBuf>,
     /// Where peers are kept, and how often they are saved.
     pub peer_file: Option<(PathBuf, Duration)>,
+    /// Where the DHT is kept between two runs.
+    pub dht_file: Option<PathBuf>,
+    /// How often the DHT stores the values of its own again, unless an overlay says so itself.
+    pub republish: Option<Duration>,
     /// The node's key.
     pub key: KeySource,
     keys: Vec<(String, KeySource)>,
@@ -145,7 +149,7 @@ impl Config {
     pub fn load(self, node: &Node) -> Result<(), StartError> {
         let planned = self.overlays.into_iter().map(Ok).collect();
         let overlays = with_keys(in_order(planned)?, &mut Keys::new(self.keys.into_iter().collect()))?;
-        run_all(load_all(overlays, node, &self.trackers, self.max_peers)?)
+        run_all(load_all(overlays, node, &self.trackers, self.max_peers, None)?)
     }
 
     /// A builder of the node that is described here, for more to be added.
@@ -164,6 +168,9 @@ impl Config {
         }
         if let Some((path, interval)) = self.peer_file {
             builder = builder.peer_file(path, interval);
+        }
+        if let Some(file) = self.dht_file {
+            builder = builder.dht_file(file);
         }
         self.overlays.into_iter().fold(builder, Builder::prepared)
     }

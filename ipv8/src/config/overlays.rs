@@ -111,10 +111,14 @@ impl Overlays<'_> {
         &mut self,
         reader: &mut Reader<'_>,
         launcher: &dyn Erased,
-        overrides: Overrides,
+        mut overrides: Overrides,
         place: KeyPath,
         enabled: bool,
     ) {
+        if launcher.takes_dht_keys() {
+            let republish = reader.republish.unwrap_or_default().as_secs_f64();
+            overrides.settings.entry("republish".to_owned()).or_insert(Value::Float(republish));
+        }
         match launcher.prepare(overrides) {
             Ok(prepared) => {
                 self.prepared.push(Prepared { enabled, ..prepared });

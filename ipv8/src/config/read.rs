@@ -29,13 +29,16 @@ use super::{
 use crate::{
     builder::{DEFAULT_PORT, DEFAULT_SAVE_INTERVAL},
     keys::KeySource,
-    launcher::Launchers,
+    launcher::{Launchers, take_republish},
 };
 
 /// More peers than this are a mistake.
 pub(crate) const MOST_PEERS: i64 = 1_000_000;
 
 const SAVE_INTERVALS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(86_400)];
+
+/// How often the values of one's own are stored again: twice in the hour for which nodes keep them.
+const DEFAULT_REPUBLISH: Duration = Duration::from_secs(1_800);
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
@@ -70,6 +73,8 @@ pub(crate) struct Reader<'l> {
     pub(crate) launchers: &'l Launchers,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<String>,
+    /// How often overlays of the DHT store their own values again, unless they say so themselves.
+    pub(crate) republish: Option<Duration>,
 }
 
 /// A key with its alias.
@@ -87,7 +92,7 @@ pub(crate) fn config(
     warnings: Vec<String>,
 ) -> Result<Config, ConfigError> {
     let mut values = Settings::new(document.root.clone());
-    let mut reader = Reader { document, dialect, launchers, problems, warnings };
+    let mut reader = Reader { document, dialect, launchers, problems, warnings, republish: None };
     let listen = reader.listen(&mut values);
     let working_directory = reader.working_directory(&mut values);
     let key_file = values.take_text("key_file");
@@ -97,12 +102,12 @@ pub(crate) fn config(
     let trackers = reader.trackers(&mut values);
     let walker_interval = reader.walker_interval(&mut values);
     let max_peers = max_peers(&mut values);
-    if values.take("api").is_some() {
-        values.problem("api", "is not available yet: leave it out");
-    }
+    let api = api(&mut values);
     let hardening = hardening::read(&mut values);
     let log = reader.log(&mut values);
     let peer_file = reader.peer_file(&mut values, working_directory.as_deref());
+    let dht_file = reader.dht(&mut values, working_directory.as_deref());
+    let republish = reader.republish;
     let (overlays, rows) = overlays::read(&mut reader, &mut values, &keys, node_alias.as_deref(), &trackers);
     if let Err(error) = values.finish() {
         reader.add(error.problems);
@@ -116,10 +121,12 @@ pub(crate) fn config(
         max_peers: max_peers.unwrap_or_default(),
         hardening,
         trackers,
-        api: None,
+        api,
         log,
         working_directory,
         peer_file,
+        dht_file,
+        republish,
         key,
         // The first is the node's.
         keys: keys.into_iter().map(|key| (key.alias, key.source)).collect(),
@@ -453,12 +460,52 @@ impl Reader<'_> {
             let interval = peers.take_duration_within("interval", shortest..=longest);
             (file, interval.unwrap_or(DEFAULT_SAVE_INTERVAL))
         })?;
-        let file = self.place("peers.file", working_directory, &file?);
-        self.check_parent(&file, &path("peers.file"));
+        Some((self.file_to_make("peers.file", working_directory, &file?), interval))
+    }
+
+    /// Reads the table `dht`: the file, and how often own values are stored again, which is kept for the overlays.
+    fn dht(&mut self, values: &mut Settings, working_directory: Option<&Path>) -> Option<PathBuf> {
+        let (file, republish) = values
+            .take_table("dht", |dht| (dht.take_text("file").filter(|file| !file.is_empty()), take_republish(dht)))
+            .unwrap_or_default();
+        let preset = match self.document.root.get("hardening") {
+            Some(Value::Table(hardening)) => hardening.get("preset"),
+            _ => None,
+        };
+        let like_the_reference = preset == Some(&Value::from("reference"));
+        self.republish = republish.unwrap_or(Some(DEFAULT_REPUBLISH).filter(|_| !like_the_reference));
+        Some(self.file_to_make("dht.file", working_directory, &file?))
+    }
+
+    /// Where a file is that is made if it is not there.
+    fn file_to_make(&mut self, key: &str, working_directory: Option<&Path>, file: &str) -> PathBuf {
+        let file = self.place(key, working_directory, file);
+        self.check_parent(&file, &path(key));
         if file.is_dir() {
-            self.problem(&path("peers.file"), format!("{} is a directory: name a file", file.display()));
+            self.problem(&path(key), format!("{} is a directory: name a file", file.display()));
         }
-        Some((file, interval))
+        file
+    }
+}
+
+/// Where the REST interface is to listen: on this machine, unless it is said that others may use it.
+fn api(values: &mut Settings) -> Option<SocketAddr> {
+    let for_others = values.take_bool("api_for_others").unwrap_or(false);
+    let text = values.take_text("api").filter(|text| !text.is_empty())?;
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() || for_others => Some(address),
+        Ok(address) => {
+            let what = format!(
+                "{address} can be reached by other machines, and whoever reaches it may use the node: name an address \
+                 of loopback, or set `api_for_others`"
+            );
+            values.problem("api", what);
+            None
+        }
+        Err(_) => {
+            values.problem("api", format!("must be \"IP:PORT\" or \"[IPv6]:PORT\", not `{text}`"));
+            None
+        }
     }
 }
 

@@ -71,6 +71,7 @@ fn row(key: &Key, config: &Config, document: &Document, dialect: Dialect) -> Sho
             config.listen.iter().map(|listen| Value::from(listen.address().to_string())).collect::<Vec<_>>().into(),
         ),
         "log.level" => Some(Value::from(config.log.level.as_str())),
+        "dht.republish" => Some(Value::Float(config.republish.unwrap_or_default().as_secs_f64())),
         name => look_up(document, name).or_else(|| default(key)),
     };
     Shown::new(&place, value, origin)

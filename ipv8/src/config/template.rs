@@ -92,6 +92,8 @@ pub fn reference() -> String {
         let _ = writeln!(out, "Of the DiscoveryCommunity only:\n");
         catalog(&mut out, &discovery);
     }
+    let _ = writeln!(out, "Of the DHTDiscoveryCommunity and the DHTCommunity only:\n");
+    catalog(&mut out, &<ipv8_dht::DhtCommunity as ipv8_core::Community>::available_strategies());
     let _ = writeln!(out, "## Bootstrappers\n\nThe names for `class` of a bootstrapper, with the keys of `init`.\n");
     catalog(&mut out, &ipv8_discovery::bootstrappers());
     out.push_str(TAIL);

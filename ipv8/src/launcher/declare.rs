@@ -1,6 +1,6 @@
 //! What a launcher says.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use indexmap::IndexMap;
 use ipv8_core::{
@@ -8,10 +8,11 @@ use ipv8_core::{
     settings::{Settings, SettingsError, Value},
 };
 use ipv8_crypto::{Curve, PrivateKey};
-use ipv8_discovery::DiscoveryCommunity;
 use ipv8_wire::CommunityId;
 
-use super::prepare::{DEFAULT_TARGET, KeyChoice, Named, Overrides, Prepared};
+use crate::builder::StartError;
+
+use super::prepare::{KeyChoice, Named, Overrides, Prepared};
 
 /// Makes a community of its settings.
 pub(super) type Make<C> = Arc<dyn Fn(&mut Settings) -> Result<C, SettingsError> + Send + Sync>;
@@ -23,6 +24,9 @@ pub(super) type Loaded<C> = Arc<dyn Fn(&Handle<C>) + Send + Sync>;
 pub(super) type Hook<C> = Arc<dyn Fn(&mut C, &mut Context<'_>) + Send + Sync>;
 /// The same, with what the configuration says; gives the reason if it cannot.
 pub(super) type Method<C> = Arc<dyn Fn(&mut C, &mut Context<'_>, &[Value]) -> Result<(), String> + Send + Sync>;
+
+/// Has a community that was made keep what it has in a file, with what is there.
+pub(super) type Keep<C> = fn(C, &Path) -> Result<C, StartError>;
 
 /// A part that is made anew each time, or named and made by a catalogue.
 pub(super) enum Part<T: ?Sized> {
@@ -51,6 +55,9 @@ pub struct Launcher<C> {
     pub(super) key: KeyChoice,
     pub(super) max_peers: Option<MaxPeers>,
     pub(super) own_network: bool,
+    pub(super) only_if_named: bool,
+    /// Set for overlays of the DHT, which take what a configuration says of it.
+    pub(super) keep: Option<Keep<C>>,
     pub(super) strategies: Option<Vec<(Part<dyn Strategy>, Target)>>,
     pub(super) bootstrappers: Option<Vec<Part<dyn Bootstrapper>>>,
     pub(super) settings: IndexMap<String, Value>,
@@ -72,6 +79,8 @@ impl<C: Community> Launcher<C> {
             key: KeyChoice::Node,
             max_peers: None,
             own_network: false,
+            only_if_named: false,
+            keep: None,
             strategies: None,
             bootstrappers: None,
             settings: IndexMap::new(),
@@ -134,6 +143,19 @@ impl<C: Community> Launcher<C> {
     #[must_use]
     pub fn own_network(mut self) -> Self {
         self.own_network = true;
+        self
+    }
+
+    /// Leaves the overlay out where all launchers of a list are loaded: a configuration has to name it.
+    #[must_use]
+    pub fn only_if_named(mut self) -> Self {
+        self.only_if_named = true;
+        self
+    }
+
+    /// Has what a configuration says of the DHT among its settings, and its file.
+    pub(super) fn of_the_dht(mut self, keep: Keep<C>) -> Self {
+        self.keep = Some(keep);
         self
     }
 
@@ -254,6 +276,8 @@ impl<C> Clone for Launcher<C> {
             key: self.key.clone(),
             max_peers: self.max_peers,
             own_network: self.own_network,
+            only_if_named: self.only_if_named,
+            keep: self.keep,
             strategies: self.strategies.clone(),
             bootstrappers: self.bootstrappers.clone(),
             settings: self.settings.clone(),
@@ -276,6 +300,10 @@ impl<C> std::fmt::Debug for Launcher<C> {
 pub(crate) trait Erased: Send + Sync {
     fn name(&self) -> &str;
     fn id(&self) -> CommunityId;
+    /// Whether it is left out unless a configuration names it.
+    fn only_if_named(&self) -> bool;
+    /// Whether what a configuration says of the DHT is for it.
+    fn takes_dht_keys(&self) -> bool;
     /// What it says itself, by the names of a configuration.
     fn describe(&self) -> Vec<(&'static str, Value)>;
     /// Its own bootstrappers, if it has some and all of them go by names.
@@ -295,17 +323,6 @@ impl Launchers {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Those of this library, with the strategies of the reference's default configuration: the `DiscoveryCommunity`, which
-    /// walks at random until it has 20 peers, drops silent peers, and asks for similar ones.
-    #[must_use]
-    pub fn standard() -> Self {
-        let discovery = Launcher::of(DiscoveryCommunity::default)
-            .named_strategy("RandomWalk", Target::Peers(DEFAULT_TARGET), [])
-            .named_strategy("RandomChurn", Target::Always, [])
-            .named_strategy("PeriodicSimilarity", Target::Always, []);
-        Self::new().with(discovery)
     }
 
     /// Adds a launcher. One of the same name is replaced, in its place.
@@ -331,8 +348,9 @@ impl Launchers {
         self.all.get(name)
     }
 
+    /// Those that are loaded where nobody chooses.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Erased>> {
-        self.all.values()
+        self.all.values().filter(|launcher| !launcher.only_if_named())
     }
 }
 

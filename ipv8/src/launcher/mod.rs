@@ -26,7 +26,7 @@
 //!     .on_start(|mine, cx| mine.greet(cx));
 //!
 //! let launchers = Launchers::standard().with(mine);
-//! assert_eq!(launchers.names().collect::<Vec<_>>(), ["DiscoveryCommunity", "Mine"]);
+//! assert_eq!(launchers.names().collect::<Vec<_>>(), ["DiscoveryCommunity", "DHTDiscoveryCommunity", "DHTCommunity", "Mine"]);
 //! ```
 //!
 //! `ipv8::builder().launchers(&launchers)` then loads them all, and [`Layers::read`](crate::config::Layers::read) lets a
@@ -52,11 +52,13 @@
 mod declare;
 mod order;
 mod prepare;
+mod standard;
 
 pub(crate) use self::{
     declare::Erased,
     order::order,
     prepare::{Call, DEFAULT_TARGET, KeyChoice, Loading, Named, Overrides, Prepared, Start},
+    standard::take_republish,
 };
 pub use self::{
     declare::{Launcher, Launchers},

@@ -1,15 +1,18 @@
 //! From what a launcher and a configuration say to an overlay that can be loaded.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use ipv8_core::{
-    Bootstrapper, BootstrapperCatalog, Community, LoadError, MaxPeers, Node, OverlayConfig, Strategy, StrategyCatalog,
-    Target,
+    Bootstrapper, BootstrapperCatalog, Community, MaxPeers, Node, OverlayConfig, Strategy, StrategyCatalog, Target,
     catalog::{Catalog, MakeError},
     settings::{KeyPath, Problem, Settings, SettingsError, Value, closest},
 };
 use ipv8_crypto::{Curve, PrivateKey};
 use ipv8_discovery::{RandomWalk, TrackerBootstrapper};
 use ipv8_wire::{Address, CommunityId};
+
+use crate::builder::StartError;
 
 use super::{
     declare::{Condition, Erased, Hook, Launcher, Method, Part},
@@ -92,13 +95,15 @@ pub(crate) struct Loading<'a> {
     pub(crate) trackers: &'a [Address],
     /// For overlays that say nothing themselves.
     pub(crate) max_peers: MaxPeers,
+    /// Where the DHT is kept between two runs.
+    pub(crate) dht_file: Option<&'a Path>,
 }
 
 /// What is to happen when the node runs. The error names the method and its reason.
 pub(crate) type Start = Box<dyn FnOnce() -> Result<(), (String, String)> + Send>;
 
 /// Loads an overlay, and gives what is left to do when the node runs.
-pub(crate) type Load = Box<dyn FnOnce(Loading<'_>) -> Result<Start, LoadError> + Send>;
+pub(crate) type Load = Box<dyn FnOnce(Loading<'_>) -> Result<Start, StartError> + Send>;
 
 /// An overlay that can be loaded.
 pub(crate) struct Prepared {
@@ -126,6 +131,14 @@ impl<C: Community> Erased for Launcher<C> {
 
     fn id(&self) -> CommunityId {
         self.id
+    }
+
+    fn only_if_named(&self) -> bool {
+        self.only_if_named
+    }
+
+    fn takes_dht_keys(&self) -> bool {
+        self.keep.is_some()
     }
 
     fn describe(&self) -> Vec<(&'static str, Value)> {
@@ -172,27 +185,31 @@ impl<C: Community> Erased for Launcher<C> {
             return Err(SettingsError { problems });
         };
         let id = overrides.id.unwrap_or(self.id);
-        let mut config = OverlayConfig::new(community).id(id);
-        if self.own_network {
-            config = config.own_network();
-        }
-        config = match strategies {
-            None => C::default_strategies().into_iter().fold(
-                config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET)),
-                |config, (strategy, target)| config.boxed_strategy(strategy, target),
-            ),
-            Some(all) => all
-                .into_iter()
-                .fold(config.no_strategies(), |config, (strategy, target)| config.boxed_strategy(strategy, target)),
-        };
+        let (own_network, keep) = (self.own_network, self.keep);
         let takes_trackers = bootstrappers.is_none() || overrides.node_trackers;
-        for bootstrapper in bootstrappers.into_iter().flatten() {
-            config = config.boxed_bootstrapper(bootstrapper);
-        }
         let own_max_peers = overrides.max_peers.or(self.max_peers);
         let (loaded, hooks) = (self.loaded.clone(), self.on_start.clone());
         let load = Box::new(move |loading: Loading<'_>| {
-            let mut config = config.max_peers(own_max_peers.unwrap_or(loading.max_peers));
+            let community = match (keep, loading.dht_file) {
+                (Some(keep), Some(file)) => keep(community, file)?,
+                _ => community,
+            };
+            let mut config = OverlayConfig::new(community).id(id).max_peers(own_max_peers.unwrap_or(loading.max_peers));
+            if own_network {
+                config = config.own_network();
+            }
+            config = match strategies {
+                None => C::default_strategies().into_iter().fold(
+                    config.strategy(RandomWalk::default(), Target::Peers(DEFAULT_TARGET)),
+                    |config, (strategy, target)| config.boxed_strategy(strategy, target),
+                ),
+                Some(all) => all
+                    .into_iter()
+                    .fold(config.no_strategies(), |config, (strategy, target)| config.boxed_strategy(strategy, target)),
+            };
+            for bootstrapper in bootstrappers.into_iter().flatten() {
+                config = config.boxed_bootstrapper(bootstrapper);
+            }
             if let Some(key) = loading.key {
                 config = config.key(key);
             }

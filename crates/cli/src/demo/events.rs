@@ -35,8 +35,38 @@ pub(crate) enum Event {
     },
     /// The clock of a peer moved.
     Clock { node: usize, clock: u32 },
+    /// The DHT was used.
+    Dht(DhtEvent),
     /// The end.
     Summary(Summary),
+}
+
+/// What was done with the DHT.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(tag = "what", rename_all = "lowercase")]
+pub(crate) enum DhtEvent {
+    /// A peer stored a signed value.
+    Stored { node: usize, key: String, stored_on: usize },
+    /// Another found it.
+    Found {
+        node: usize,
+        key: String,
+        #[serde(serialize_with = "hexadecimal")]
+        value: Vec<u8>,
+        /// Who signed it.
+        #[serde(serialize_with = "text")]
+        signer: Mid,
+    },
+    /// It looked for the one who signed it, who answered.
+    Connected {
+        node: usize,
+        #[serde(serialize_with = "text")]
+        mid: Mid,
+        address: SocketAddr,
+        /// The number of the one that was found.
+        #[serde(skip)]
+        found: usize,
+    },
 }
 
 /// What came of a demo.
@@ -50,6 +80,8 @@ pub(crate) struct Summary {
     pub(crate) pairs: usize,
     /// The latest clock.
     pub(crate) clock: u32,
+    /// A signed value was stored and found by another peer, and so was the one who signed it.
+    pub(crate) dht: bool,
     /// How long it took.
     #[serde(serialize_with = "seconds")]
     pub(crate) seconds: Duration,
@@ -59,14 +91,18 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Whether every peer found every other one, and the clock moved.
+    /// Whether every peer found every other one, the clock moved, and the DHT worked.
     pub(crate) fn is_success(&self) -> bool {
-        self.pairs_found == self.pairs && self.all_clocks_moved
+        self.pairs_found == self.pairs && self.all_clocks_moved && self.dht
     }
 }
 
 fn text<S: Serializer>(mid: &Mid, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(mid)
+}
+
+fn hexadecimal<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&hex::encode(bytes))
 }
 
 /// Seconds, to the millisecond.

@@ -1,4 +1,5 @@
-//! `ipv8 demo`: a tracker and some peers in one process, on loopback UDP. They find each other and keep a Lamport clock.
+//! `ipv8 demo`: a tracker and some peers in one process, on loopback UDP. They find each other, keep a Lamport clock, and store
+//! and find a value and a peer in a DHT.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -8,9 +9,12 @@ use std::time::Duration;
 use ipv8::net::{Endpoint, Listen, Running};
 use ipv8_core::{Handle, MaxPeers, NodeConfig, OverlayConfig, Target};
 use ipv8_crypto::{Curve, Mid, PrivateKey};
+use ipv8_dht::Dht;
 use ipv8_discovery::{RandomWalk, TrackerBootstrapper};
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, MissedTickBehavior};
 
+mod dht;
 mod events;
 mod lamport;
 mod report;
@@ -20,7 +24,8 @@ use crate::failure::Failure;
 use crate::key::system_rng;
 use crate::runtime::{self, Stop};
 use crate::tracker;
-use events::{Event, Summary};
+use dht::Actor;
+use events::{DhtEvent, Event, Summary};
 use lamport::Lamport;
 use report::Report;
 
@@ -46,6 +51,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 const PATIENCE: Duration = Duration::from_secs(60);
 const PATIENCE_PER_PEER: Duration = Duration::from_secs(2);
 
+/// What happens in the DHT: three things.
+const DHT_EVENTS: usize = 3;
+
 /// Port 0 picks a free one, so that several demos can run at once.
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -66,6 +74,7 @@ struct Player {
     number: usize,
     node: Running,
     lamport: Handle<Lamport>,
+    dht: Dht,
     /// What was reported already.
     found: BTreeSet<Mid>,
     clock: u32,
@@ -77,6 +86,9 @@ struct Demo {
     members: Arc<BTreeMap<Mid, usize>>,
     tracker: Option<tracker::Running>,
     players: Vec<Player>,
+    /// What happens in the DHT, once it is used.
+    dht: Option<Receiver<DhtEvent>>,
+    dht_worked: bool,
 }
 
 impl Demo {
@@ -86,7 +98,15 @@ impl Demo {
         let keys = keys.map_err(Failure::failed)?;
         let members = keys.iter().zip(1..).map(|(key, number)| (key.mid(), number)).collect();
         let start = Instant::now();
-        Ok(Self { start, keys, members: Arc::new(members), tracker: None, players: Vec::new() })
+        Ok(Self {
+            start,
+            keys,
+            members: Arc::new(members),
+            tracker: None,
+            players: Vec::new(),
+            dht: None,
+            dht_worked: false,
+        })
     }
 
     async fn play(&mut self, mut stop: Stop, limit: Option<Duration>, report: &mut dyn Report) -> Result<(), Failure> {
@@ -139,7 +159,8 @@ impl Demo {
             .bootstrapper(TrackerBootstrapper::new([tracker.into()]))
             .max_peers(MaxPeers::Unlimited);
         let lamport = endpoint.node().load(overlay).map_err(Failure::failed)?;
-        Ok(Player { number, node: endpoint.run(), lamport, found: BTreeSet::new(), clock: 0 })
+        let dht = endpoint.node().load(dht::overlay(self.keys.len(), tracker.into())).map_err(Failure::failed)?;
+        Ok(Player { number, node: endpoint.run(), lamport, dht: dht.into(), found: BTreeSet::new(), clock: 0 })
     }
 
     /// Reports what happened since the last look.
@@ -163,7 +184,26 @@ impl Demo {
                 report.event(at, &Event::Clock { node: player.number, clock })?;
             }
         }
+        self.use_dht();
+        while let Some(event) = self.dht.as_mut().and_then(|events| events.try_recv().ok()) {
+            self.dht_worked |= matches!(event, DhtEvent::Connected { .. });
+            report.event(at, &Event::Dht(event))?;
+        }
         Ok(())
+    }
+
+    /// Once all peers have found each other, the first stores a value, which the last one finds, and then the first.
+    fn use_dht(&mut self) {
+        let found: usize = self.players.iter().map(|player| player.found.len()).sum();
+        if self.dht.is_some() || found < self.pairs() {
+            return;
+        }
+        let (Some(first), Some(last)) = (self.players.first(), self.players.last()) else { return };
+        let actor = |player: &Player| Actor { node: player.number, dht: player.dht.clone() };
+        let (sender, receiver) = tokio::sync::mpsc::channel(DHT_EVENTS);
+        self.dht = Some(receiver);
+        // It ends with its nodes.
+        drop(tokio::spawn(dht::play(actor(first), first.node.node().key().mid(), actor(last), sender)));
     }
 
     /// How many times there is somebody to be found: each peer finds every other one.
@@ -177,6 +217,7 @@ impl Demo {
             pairs_found: self.players.iter().map(|player| player.found.len()).sum(),
             pairs: self.pairs(),
             clock: self.players.iter().map(|player| player.clock).max().unwrap_or_default(),
+            dht: self.dht_worked,
             seconds: self.start.elapsed(),
             all_clocks_moved: self.players.iter().all(|player| player.clock > 0),
         }
@@ -199,10 +240,12 @@ fn verdict(summary: &Summary, stopped: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let advice = if stopped { "the demo was stopped too early" } else { "give it more --seconds" };
-    let Summary { pairs_found, pairs, .. } = summary;
-    Err(Failure::Failed(if pairs_found == pairs {
+    let Summary { pairs_found, pairs, all_clocks_moved, .. } = summary;
+    Err(Failure::Failed(if pairs_found != pairs {
+        format!("only {pairs_found} of {pairs} times a peer found another: {advice}")
+    } else if !all_clocks_moved {
         format!("the clock of some peer did not move: {advice}")
     } else {
-        format!("only {pairs_found} of {pairs} times a peer found another: {advice}")
+        format!("the value in the DHT, or the peer that stored it, was not found: {advice}")
     }))
 }

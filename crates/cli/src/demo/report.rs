@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ipv8_crypto::Mid;
 use std::net::SocketAddr;
 
-use super::events::{Event, Summary};
+use super::events::{DhtEvent, Event, Summary};
 use crate::failure::Failure;
 use crate::output;
 
@@ -72,6 +72,9 @@ impl<W: Write> Report for Plain<W> {
                     output::line(&mut self.out, &format!("{at_seconds:6.2} s  {}", self.table.clocks()))?;
                 }
             }
+            Event::Dht(event) => {
+                output::line(&mut self.out, &format!("{at_seconds:6.2} s  {}", dht_text(event)))?;
+            }
             Event::Summary(summary) => {
                 output::line(&mut self.out, &self.table.text())?;
                 output::line(&mut self.out, &closing(summary))?;
@@ -121,6 +124,7 @@ impl<W: Write> Report for Terminal<W> {
                 self.progress.set_message(self.table.clocks());
                 self.progress.tick();
             }
+            Event::Dht(event) => self.progress.suspend(|| output::line(&mut self.out, &dht_text(event)))?,
             Event::Summary(summary) => {
                 self.progress.finish_and_clear();
                 output::line(&mut self.out, &self.table.text())?;
@@ -137,11 +141,27 @@ impl<W> Drop for Terminal<W> {
     }
 }
 
+fn dht_text(event: &DhtEvent) -> String {
+    match event {
+        DhtEvent::Stored { node, key, stored_on } => {
+            let nodes = if *stored_on == 1 { "1 node".to_owned() } else { format!("{stored_on} nodes") };
+            format!("peer {node} stored a signed value on {nodes} under {key}")
+        }
+        DhtEvent::Found { node, value, signer, .. } => {
+            format!("peer {node} found the value \"{}\", signed by {signer}", String::from_utf8_lossy(value))
+        }
+        DhtEvent::Connected { node, address, found, .. } => {
+            format!("peer {node} looked for who signed it, and reached peer {found} at {address}")
+        }
+    }
+}
+
 fn closing(summary: &Summary) -> String {
     let Summary { peers, pairs_found, pairs, clock, seconds, .. } = summary;
     let seconds = seconds.as_secs_f64();
     if pairs_found == pairs {
-        format!("all {peers} peers found each other, and their clock is at {clock}, after {seconds:.1} s")
+        let dht = if summary.dht { "their DHT works" } else { "their DHT was not done" };
+        format!("all {peers} peers found each other, their clock is at {clock}, and {dht}, after {seconds:.1} s")
     } else {
         format!("{pairs_found} of {pairs} times a peer found another, the clock is at {clock}, after {seconds:.1} s")
     }
@@ -174,7 +194,7 @@ impl Table {
                     row.clock = *clock;
                 }
             }
-            Event::Tracker { .. } | Event::Summary(_) => {}
+            Event::Tracker { .. } | Event::Dht(_) | Event::Summary(_) => {}
         }
     }
 
@@ -214,11 +234,15 @@ mod tests {
             Event::Started { node: 2, listen, mid },
             Event::Peer { node: 2, mid, address: listen, found: 1 },
             Event::Clock { node: 2, clock: 7 },
+            Event::Dht(DhtEvent::Stored { node: 1, key: "cd".repeat(20), stored_on: 1 }),
+            Event::Dht(DhtEvent::Found { node: 2, key: "cd".repeat(20), value: b"v".to_vec(), signer: mid }),
+            Event::Dht(DhtEvent::Connected { node: 2, mid, address: listen, found: 1 }),
             Event::Summary(Summary {
                 peers: 2,
                 pairs_found: 1,
                 pairs: 2,
                 clock: 7,
+                dht: false,
                 seconds: Duration::from_micros(1_500_499),
                 all_clocks_moved: false,
             }),
@@ -231,14 +255,17 @@ mod tests {
         for event in &events() {
             report.event(Duration::ZERO, event).unwrap();
         }
-        let mid = "ab".repeat(20);
+        let (mid, key) = ("ab".repeat(20), "cd".repeat(20));
         let expected = format!(
             r#"{{"event":"tracker","listen":"127.0.0.1:8090","mid":"{mid}"}}
 {{"event":"started","node":1,"listen":"127.0.0.1:8090","mid":"{mid}"}}
 {{"event":"started","node":2,"listen":"127.0.0.1:8090","mid":"{mid}"}}
 {{"event":"peer","node":2,"mid":"{mid}","address":"127.0.0.1:8090"}}
 {{"event":"clock","node":2,"clock":7}}
-{{"event":"summary","peers":2,"pairs_found":1,"pairs":2,"clock":7,"seconds":1.5}}
+{{"event":"dht","what":"stored","node":1,"key":"{key}","stored_on":1}}
+{{"event":"dht","what":"found","node":2,"key":"{key}","value":"76","signer":"{mid}"}}
+{{"event":"dht","what":"connected","node":2,"mid":"{mid}","address":"127.0.0.1:8090"}}
+{{"event":"summary","peers":2,"pairs_found":1,"pairs":2,"clock":7,"dht":false,"seconds":1.5}}
 "#
         );
         assert_eq!(String::from_utf8(report.out).unwrap(), expected);
@@ -253,6 +280,7 @@ mod tests {
         let text = String::from_utf8(report.out).unwrap();
         assert!(text.contains("\n  1.25 s  peer 2 found peer 1 at 127.0.0.1:8090\n"), "{text}");
         assert!(text.contains("\n  1.25 s  clocks 0 7\n"), "{text}");
+        assert!(text.contains("\n  1.25 s  peer 2 found the value \"v\", signed by abab"), "{text}");
         let row = format!("\n   2  127.0.0.1:8090         {}      1       7\n", "ab".repeat(20));
         assert!(text.contains(&row), "{text}");
         assert!(text.ends_with("1 of 2 times a peer found another, the clock is at 7, after 1.5 s\n"), "{text}");

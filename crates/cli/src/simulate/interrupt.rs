@@ -17,7 +17,7 @@ impl Interrupt {
         let flag = asked.clone();
         let listen = move || {
             // Without signals the run cannot be interrupted, which is no reason not to run.
-            let _ = runtime::block_on(async {
+            let _: Result<(), Failure> = runtime::block_on(async {
                 let mut stop = Stop::new()?;
                 stop.requested().await;
                 flag.store(true, Ordering::Relaxed);

@@ -1,6 +1,6 @@
 //! `ipv8 tracker`: a bootstrap server for every community.
 
-mod api;
+mod lists;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -11,7 +11,7 @@ use ipv8_crypto::{Curve, Mid, PrivateKey, keyfile};
 use ipv8_discovery::{Tracker, TrackerLimits};
 use serde::Serialize;
 
-use self::api::Api;
+use crate::api::Server;
 use crate::args::TrackerOptions;
 use crate::failure::Failure;
 use crate::key::system_rng;
@@ -37,7 +37,7 @@ pub(crate) fn run(options: &TrackerOptions) -> Result<(), Failure> {
     let result = runtime::block_on(async {
         let mut signals = Signals::new()?;
         let api = match options.api {
-            Some(address) => Some(Api::bind(address).await?),
+            Some(address) => Some(Server::bind(address).await?),
             None => None,
         };
         let hardening = if options.hardened { hardened() } else { Hardening::default() };
@@ -135,11 +135,11 @@ impl Running {
     }
 
     /// Tells what happens until the tracker is to stop.
-    async fn watch(&self, api: Option<Api>, signals: &mut Signals, events: &Events) -> Result<(), Failure> {
+    async fn watch(&self, api: Option<Server>, signals: &mut Signals, events: &Events) -> Result<(), Failure> {
         self.print_started(api.as_ref(), events)?;
         let serve = async {
             match api {
-                Some(api) => api.serve(self.tracker.clone()).await,
+                Some(api) => api.serve(lists::routes(self.tracker.clone())).await,
                 None => std::future::pending().await,
             }
         };
@@ -164,7 +164,7 @@ impl Running {
         Ok(Statistics { event: "statistics", peers, communities, numbers: Numbers::of(&report), table })
     }
 
-    fn print_started(&self, api: Option<&Api>, events: &Events) -> Result<(), Failure> {
+    fn print_started(&self, api: Option<&Server>, events: &Events) -> Result<(), Failure> {
         let started = Started {
             event: "started",
             listen: self.address().to_string(),

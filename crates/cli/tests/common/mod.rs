@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers may fail a test")]
 #![allow(clippy::disallowed_methods, reason = "a test of a program has threads and a clock")]
 
+pub(crate) mod overlay;
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::PathBuf;

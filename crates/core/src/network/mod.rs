@@ -299,8 +299,8 @@ impl Network {
         self.peers.get(mid).is_some_and(|record| !record.addresses.was_at(address))
     }
 
-    /// Notes that a peer is at this address: it answered a question that was sent there.
-    pub(crate) fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
+    /// Notes that a peer is at this address: it answered a question that was sent there. `None` if it is not known.
+    pub fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
         let crowded = self.is_crowded(address);
         let record = self.peers.get_mut(mid)?;
         // Where it stays at its host, nobody more is there than before.

@@ -5,6 +5,7 @@ mod shared;
 
 use std::{
     cell::RefCell,
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Weak},
     task::Waker,
@@ -162,6 +163,7 @@ impl Node {
                     callbacks: std::collections::BTreeMap::new(),
                     next_callback: 0,
                     names: std::collections::HashMap::new(),
+                    expected: BTreeSet::new(),
                     request_extra: Vec::new(),
                     response_extra: Vec::new(),
                     asked: crate::defence::asked::Asked::default(),

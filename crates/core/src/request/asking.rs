@@ -211,11 +211,11 @@ impl Context<'_> {
         let largest = Q::IDENTIFIER_MAX.min(<Q::Reply as Identified>::IDENTIFIER_MAX);
         let key = self.state.requests.draw((overlay, reply), &mid, largest, now, &mut self.state.rng)?;
         question.set_identifier(key.identifier);
-        let to = self.address_of(peer);
+        let to = options.at.unwrap_or_else(|| self.address_of(peer));
         let packet = self.write(&question)?;
         let again = (options.retry.times > 0).then(|| {
             let (left, factor) = (options.retry.times, options.retry.factor);
-            Box::new(Again { left, factor, to, packet: packet.clone(), signed: Q::SIGNED })
+            Box::new(Again { left, factor, to, fixed: options.at.is_some(), packet: packet.clone(), signed: Q::SIGNED })
         });
         self.post_written::<Q>(to, packet)?;
         let passthrough = self.overlay.passthrough.as_ref();

@@ -1,6 +1,6 @@
 //! How long an answer is waited for, and whether it is asked again.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 /// How long an answer is waited for unless the caller says otherwise (the reference's default, `protocol.md` section 7).
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,19 +21,28 @@ pub struct RequestOptions {
     pub timeout: Duration,
     /// What happens then.
     pub retry: Retry,
+    /// Where the question is sent, see [`RequestOptions::at`].
+    pub at: Option<SocketAddr>,
 }
 
 impl RequestOptions {
     /// One try that waits for so long.
     #[must_use]
     pub const fn within(timeout: Duration) -> Self {
-        Self { timeout, retry: Retry::never() }
+        Self { timeout, retry: Retry::never(), at: None }
     }
 
     /// Asks again.
     #[must_use]
     pub const fn retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
+    }
+
+    /// Sends the question, and every try of it, to this address rather than to where the peer is known to be: for a peer that is
+    /// said to be at several addresses, or known over both address families. Its answer counts wherever it comes from.
+    #[must_use]
+    pub const fn at(self, address: SocketAddr) -> Self {
+        Self { at: Some(address), ..self }
     }
 
     /// How long is waited in all before [`RequestError::TimedOut`](super::RequestError::TimedOut).

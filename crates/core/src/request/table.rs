@@ -55,6 +55,8 @@ pub(crate) struct Again {
     pub(crate) factor: u32,
     /// Where to, if the peer is not known any more.
     pub(crate) to: SocketAddr,
+    /// There in any case.
+    pub(crate) fixed: bool,
     /// The question up to its signature.
     pub(crate) packet: Vec<u8>,
     pub(crate) signed: bool,

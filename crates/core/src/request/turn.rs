@@ -19,10 +19,11 @@ impl State {
             pending.wait = pending.wait.saturating_mul(again.factor);
             pending.waited = pending.waited.saturating_add(pending.wait);
             pending.timer = self.timers.set(now + pending.wait, Timer::RequestTimeout(key));
-            let (peer, to, packet, signed) = (pending.peer, again.to, again.packet.clone(), again.signed);
+            let (peer, to, fixed) = (pending.peer, again.to, again.fixed);
+            let (packet, signed) = (again.packet.clone(), again.signed);
             self.stats.retries += 1;
             self.enter(key.overlay, None, |_, cx| {
-                let to = cx.address_of_mid(&peer).unwrap_or(to);
+                let to = if fixed { to } else { cx.address_of_mid(&peer).unwrap_or(to) };
                 // What cannot be sent is counted there, and the next try may fare better.
                 if signed { cx.send_unsigned(to, packet) } else { cx.send_packet(to, packet) }
             });

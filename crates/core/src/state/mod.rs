@@ -5,7 +5,7 @@ mod receive;
 
 use std::{
     any::TypeId,
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     panic::AssertUnwindSafe,
     sync::{Arc, Weak},
@@ -67,6 +67,8 @@ pub(crate) struct OverlayState {
     pub(crate) request_extra: Vec<u8>,
     pub(crate) response_extra: Vec<u8>,
     pub(crate) asked: Asked,
+    /// Whose punctures it is told of.
+    pub(crate) expected: BTreeSet<Mid>,
     /// What handlers store for a while; most overlays store nothing.
     pub(crate) caches: Option<Box<Caches>>,
     /// Timeouts that a test overrides.

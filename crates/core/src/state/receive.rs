@@ -54,7 +54,8 @@ impl State {
             network.heard(source, now);
         }
         let network = overlay.own_network.as_ref().unwrap_or(&self.network);
-        let gate = Gate { hardening: &self.hardening, network, asked: &overlay.asked, now };
+        let gate =
+            Gate { hardening: &self.hardening, network, asked: &overlay.asked, expected: &overlay.expected, now };
         self.inbound.accept(id, &overlay.routes, source, datagram, &gate)
     }
 

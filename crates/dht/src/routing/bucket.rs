@@ -119,6 +119,11 @@ impl Bucket {
         (low, high)
     }
 
+    pub(super) fn remove(&mut self, id: &NodeId) -> Option<DhtNode> {
+        let place = self.nodes.iter().position(|node| node.id() == *id)?;
+        Some(self.nodes.remove(place))
+    }
+
     /// Removes the bad nodes.
     pub(super) fn remove_bad(&mut self, now: Time) -> impl Iterator<Item = DhtNode> {
         self.nodes.extract_if(.., move |node| node.status(now) == NodeStatus::Bad)

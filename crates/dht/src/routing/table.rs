@@ -1,9 +1,6 @@
 //! The table: buckets that cover all ids, the finer the nearer they are to our own.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use ipv8_core::Time;
 
@@ -149,6 +146,11 @@ impl RoutingTable {
         self.get_mut(&id)
     }
 
+    /// Removes the node with this id and returns it.
+    pub fn remove(&mut self, id: &NodeId) -> Option<DhtNode> {
+        self.bucket_mut(id)?.remove(id)
+    }
+
     /// Removes the bad nodes and returns them.
     pub fn remove_bad(&mut self, now: Time) -> Vec<DhtNode> {
         self.buckets.values_mut().flat_map(|bucket| bucket.remove_bad(now).collect::<Vec<_>>()).collect()
@@ -159,17 +161,33 @@ impl RoutingTable {
     /// order in which the nodes came.
     #[must_use]
     pub fn closest(&self, key: &Key, most: usize, without: Option<&NodeId>, now: Time) -> Vec<&DhtNode> {
-        let mut buckets: Vec<&Bucket> = self.buckets.values().collect();
-        buckets.sort_by_key(|bucket| Reverse(common_prefix(bucket.start(), key).min(bucket.bits())));
-        let mut seen = BTreeSet::new();
-        let mut nodes: Vec<_> = buckets
-            .into_iter()
-            .flat_map(|bucket| bucket.nodes())
-            .filter(|node| without != Some(&node.id()))
-            .map(|node| (node.id().distance(key), node.status(now), node))
-            .filter(|(_, status, node)| *status != NodeStatus::Bad && seen.insert(node.peer().mid()))
-            .collect();
-        nodes.sort_by_key(|(distance, status, _)| (*distance, *status));
-        nodes.into_iter().take(most).map(|(_, _, node)| node).collect()
+        let shared = |bucket: &Bucket| common_prefix(bucket.start(), key).min(bucket.bits());
+        let mut buckets: Vec<_> = self.buckets.values().map(|bucket| (Reverse(shared(bucket)), bucket)).collect();
+        buckets.sort_by_key(|(shared, _)| *shared);
+        let mut met: Vec<&DhtNode> = Vec::new();
+        for group in buckets.chunk_by(|(one, _), (other, _)| one == other) {
+            let nodes = group.iter().flat_map(|(_, bucket)| bucket.nodes());
+            met.extend(nodes.filter(|node| without != Some(&node.id()) && node.status(now) != NodeStatus::Bad));
+            // All nodes of a bucket that has fewer bits in common with the key are farther away.
+            if met.len() >= most {
+                let closest = closest_of(&met, key, most);
+                if closest.len() >= most {
+                    return closest;
+                }
+            }
+        }
+        closest_of(&met, key, most)
     }
+}
+
+/// At most so many of some nodes, closest to a key first; of those with one key only the one that was met first.
+fn closest_of<'a>(met: &[&'a DhtNode], key: &Key, most: usize) -> Vec<&'a DhtNode> {
+    // No two nodes of a table have the same id, and so none are equally far.
+    let mut order: Vec<_> =
+        met.iter().enumerate().map(|(place, node)| (node.id().distance(key), place, *node)).collect();
+    order.sort_unstable_by_key(|(distance, ..)| *distance);
+    let is_first =
+        |place: usize, node: &DhtNode| !met.iter().take(place).any(|other| other.peer().mid() == node.peer().mid());
+    let first = order.into_iter().filter(|(_, place, node)| is_first(*place, node));
+    first.map(|(_, _, node)| node).take(most).collect()
 }

@@ -8,7 +8,10 @@ use std::{
 use indexmap::IndexMap;
 
 use super::{Entry, Put, Source, Store, StoreLimits};
-use crate::id::Key;
+use crate::{
+    id::Key,
+    keep::{Rows, SavedValue},
+};
 
 /// Keeps values in memory, at most as many as its limits say.
 #[derive(Debug, Default)]
@@ -21,8 +24,11 @@ pub struct MemoryStore {
     /// How many values each source has. Our own count as none.
     loads: BTreeSet<(usize, Source)>,
     expiries: BTreeMap<Expiry, Name>,
+    /// Of the last value. They are in the order in which values were put.
     serial: u64,
     len: usize,
+    /// What changed, if that is of interest.
+    changes: Option<Rows<SavedValue>>,
 }
 
 /// When, and which of several.
@@ -44,15 +50,49 @@ impl MemoryStore {
         Self { limits, ..Self::default() }
     }
 
-    fn insert(&mut self, entry: Entry, now: Duration) {
+    /// A store that goes on where another ended, and notes what changes ([`Store::take_changes`]): first of all that values
+    /// are gone because they are too old, or more than the limits allow.
+    ///
+    /// No value is kept for longer than its age from now on, so that those put before the clock went backwards are not kept
+    /// for too long.
+    #[must_use]
+    pub fn restore(limits: StoreLimits, saved: BTreeMap<u64, SavedValue>, now: Duration) -> Self {
+        let mut store = Self::new(limits);
+        let mut gone: BTreeSet<u64> = saved.keys().copied().collect();
+        for (serial, SavedValue { entry, expires }) in saved {
+            store.serial = serial;
+            if expires >= now {
+                let expires = expires.min(now.saturating_add(entry.max_age));
+                store.admit(entry, (expires, serial));
+            }
+        }
+        for (_, serial) in store.expiries.keys() {
+            gone.remove(serial);
+        }
+        store.changes = Some(Rows { put: BTreeMap::new(), removed: gone });
+        store
+    }
+
+    /// When a value that comes now will be too old.
+    const fn next_expiry(&mut self, max_age: Duration, now: Duration) -> Expiry {
         self.serial = self.serial.wrapping_add(1);
-        let expiry = (now.saturating_add(entry.max_age), self.serial);
+        (now.saturating_add(max_age), self.serial)
+    }
+
+    fn insert(&mut self, entry: Entry, expiry: Expiry) {
         let (name, source) = ((entry.key, entry.id), entry.source);
+        if let Some(changes) = &mut self.changes {
+            changes.put(expiry.1, SavedValue { entry: entry.clone(), expires: expiry.0 });
+        }
         self.expiries.insert(expiry, name);
         self.change_source(source, |has| {
             has.insert(expiry, name);
         });
         let values = self.keys.entry(entry.key).or_default();
+        if values.is_empty() {
+            // Most keys have one value; without this there would be room for four.
+            values.reserve_exact(1);
+        }
         values.insert(0, Kept { entry, expiry });
         values.sort_by_key(|kept| kept.entry.id == kept.entry.key);
         self.len += 1;
@@ -64,6 +104,9 @@ impl MemoryStore {
         let Kept { entry, expiry } = values.remove(place);
         if values.is_empty() {
             self.keys.swap_remove(key);
+        }
+        if let Some(changes) = &mut self.changes {
+            changes.remove(expiry.1);
         }
         self.expiries.remove(&expiry);
         self.change_source(entry.source, |has| {
@@ -110,10 +153,9 @@ impl MemoryStore {
         let worst = values.iter().max_by_key(|kept| (count(kept), std::cmp::Reverse(kept.expiry)))?;
         Some((*key, worst.entry.id))
     }
-}
 
-impl Store for MemoryStore {
-    fn put(&mut self, entry: Entry, now: Duration) -> Put {
+    /// Keeps a value that will be too old then, if there is room for it.
+    fn admit(&mut self, entry: Entry, expiry: Expiry) -> Put {
         let (name, source) = ((entry.key, entry.id), entry.source);
         let known = self.keys.get(&entry.key).and_then(|all| all.iter().find(|kept| kept.entry.id == entry.id));
         if let Some(known) = known {
@@ -123,22 +165,40 @@ impl Store for MemoryStore {
             // It stays with who brought it first: otherwise whoever stores it too could take it along when it floods us.
             let source = known.entry.source;
             self.remove(&name);
-            self.insert(Entry { source, ..entry }, now);
+            self.insert(Entry { source, ..entry }, expiry);
             return Put::Kept;
         }
-        self.insert(entry, now);
-        let too_many = self.keys.get(&name.0).is_some_and(|values| values.len() > self.limits.per_key);
-        let goes = if too_many { self.least_under(&name.0) } else { None };
-        let heavy = self.sources.get(&source).is_some_and(|has| has.len() > self.limits.per_source);
-        let goes = goes.or_else(|| if heavy { self.least_of(source) } else { None });
-        let goes = goes.or_else(|| if self.len > self.limits.total { self.least() } else { None });
-        match goes {
-            Some(goes) => {
-                self.remove(&goes);
-                if goes == name { Put::NoRoom } else { Put::Kept }
+        self.insert(entry, expiry);
+        let mut put = Put::Kept;
+        let mut remove = |store: &mut Self, goes: Option<Name>| {
+            if let Some(goes) = goes {
+                store.remove(&goes);
+                if goes == name {
+                    put = Put::NoRoom;
+                }
             }
-            None => Put::Kept,
+        };
+        // What goes because of one limit may be of another source, so that the others are still to be looked at.
+        if self.keys.get(&name.0).is_some_and(|values| values.len() > self.limits.per_key) {
+            let goes = self.least_under(&name.0);
+            remove(self, goes);
         }
+        if self.sources.get(&source).is_some_and(|has| has.len() > self.limits.per_source) {
+            let goes = self.least_of(source);
+            remove(self, goes);
+        }
+        if self.len > self.limits.total {
+            let goes = self.least();
+            remove(self, goes);
+        }
+        put
+    }
+}
+
+impl Store for MemoryStore {
+    fn put(&mut self, entry: Entry, now: Duration) -> Put {
+        let expiry = self.next_expiry(entry.max_age, now);
+        self.admit(entry, expiry)
     }
 
     fn get(&self, key: &Key, offset: usize, limit: usize) -> Vec<Vec<u8>> {
@@ -171,5 +231,9 @@ impl Store for MemoryStore {
 
     fn for_each(&self, call: &mut dyn FnMut(&Entry)) {
         self.keys.values().flatten().for_each(|kept| call(&kept.entry));
+    }
+
+    fn take_changes(&mut self) -> Rows<SavedValue> {
+        self.changes.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }

@@ -9,7 +9,10 @@ use std::{
 
 pub use memory::MemoryStore;
 
-use crate::id::Key;
+use crate::{
+    id::Key,
+    keep::{Rows, SavedValue},
+};
 
 /// On whose behalf a value is kept. Floods are held off by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -35,7 +38,7 @@ impl Source {
 }
 
 /// A value to keep.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Entry {
     /// What it is kept under.
     pub key: Key,
@@ -106,4 +109,10 @@ pub trait Store: Send {
 
     /// Calls a function with everything that is kept.
     fn for_each(&self, call: &mut dyn FnMut(&Entry));
+
+    /// What changed since the last call, to be written to a disk; nothing, as here, if that is not noted
+    /// ([`MemoryStore::restore`]).
+    fn take_changes(&mut self) -> Rows<SavedValue> {
+        Rows::default()
+    }
 }

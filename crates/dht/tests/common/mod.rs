@@ -2,12 +2,14 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "what fails here fails the test")]
 
+pub(crate) mod lone;
+
 use std::{net::SocketAddr, time::Duration};
 
 use ipv8_core::{MaxPeers, OverlayConfig, Target, crypto::Mid};
 use ipv8_dht::{Dht, DhtCommunity, DhtConfig, Family, PingChurn};
 use ipv8_discovery::{RandomWalk, Tracker, TrackerBootstrapper};
-use ipv8_sim::{Link, NodeId, NodeOptions, World};
+use ipv8_sim::{Fabric, Link, NodeId, NodeOptions, World};
 
 pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -16,12 +18,16 @@ pub(crate) const fn secs(secs: u64) -> Duration {
 /// A world with a tracker, `tracker.test`.
 pub(crate) fn world(seed: u64, link: Link) -> World {
     let mut world = World::builder(seed).link(link).build();
+    add_tracker(&mut world);
+    world
+}
+
+pub(crate) fn add_tracker<F: Fabric>(world: &mut World<F>) {
     let address: SocketAddr = "10.255.0.1:6421".parse().unwrap();
     world.add_node(NodeOptions::default().address(address).setup(|node| {
         node.load(OverlayConfig::new(Tracker::default()).any_prefix()).unwrap();
     }));
     world.host("tracker.test", address);
-    world
 }
 
 /// A node as the reference's configuration makes it: walks until it knows 20 peers, and pings.
@@ -54,17 +60,18 @@ pub(crate) fn grown(world: &mut World, count: u64, config: &DhtConfig) -> Vec<No
     nodes
 }
 
-pub(crate) fn dht(world: &World, node: NodeId) -> Dht {
+pub(crate) fn dht<F: Fabric>(world: &World<F>, node: NodeId) -> Dht {
     Dht::new(world.find::<DhtCommunity>(node).unwrap())
 }
 
-pub(crate) fn mid(world: &World, node: NodeId) -> Mid {
+pub(crate) fn mid<F: Fabric>(world: &World<F>, node: NodeId) -> Mid {
     world.node(node).key().mid()
 }
 
 /// Runs an operation of one node to its end.
-pub(crate) fn run<T, Fut>(world: &mut World, node: NodeId, operation: impl FnOnce(Dht) -> Fut) -> T
+pub(crate) fn run<F, T, Fut>(world: &mut World<F>, node: NodeId, operation: impl FnOnce(Dht) -> Fut) -> T
 where
+    F: Fabric,
     T: Send + 'static,
     Fut: Future<Output = T> + Send + 'static,
 {

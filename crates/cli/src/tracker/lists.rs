@@ -7,8 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +18,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
 use ipv8_core::{Handle, HandleError};
 use ipv8_discovery::Tracker;
-use tokio::net::TcpListener;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use tokio::time::Instant;
-
-use crate::failure::Failure;
 
 /// How old a list may be.
 const FRESH: Duration = Duration::from_secs(1);
@@ -37,81 +29,12 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Peers that are taken from the tracker at a time: some 50 µs.
 const PAGE: usize = 500;
 
-/// Connections that are served at once; others wait to be accepted.
-const MOST_CONNECTIONS: usize = 64;
-
-/// How long a client may take for the head of its request.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
-
-/// How long a connection may last, whatever it does: 100,000 peers are some eight megabytes.
-const LONGEST_CONNECTION: Duration = Duration::from_secs(60);
-
-/// How long to wait after a connection that could not be accepted, for want of file descriptors for example.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// An open port.
-#[derive(Debug)]
-pub(super) struct Api {
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-impl Api {
-    /// Opens a port.
-    ///
-    /// # Errors
-    /// If the system does not allow it: it is an address that the user named.
-    pub(super) async fn bind(address: SocketAddr) -> Result<Self, Failure> {
-        let failed = |error: io::Error| match error.kind() {
-            io::ErrorKind::AddrInUse => Failure::Failed(format!(
-                "--api: {address} is in use: stop what listens there, or name another port (0 picks a free one)"
-            )),
-            _ => Failure::Failed(format!("--api: cannot listen at {address}: {error}")),
-        };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
-    }
-
-    /// Where it listens.
-    pub(super) const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Serves until it is dropped.
-    pub(super) async fn serve(self, tracker: Handle<Tracker>) {
-        let router = Router::new()
-            .route("/services", get(services))
-            .route("/healthz", get(health))
-            .with_state(Arc::new(Lists { tracker, cached: Mutex::new(None) }));
-        let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        let mut connections = tokio::task::JoinSet::new();
-        loop {
-            // Nobody closes it.
-            let Ok(permit) = permits.clone().acquire_owned().await else { return };
-            while connections.try_join_next().is_some() {}
-            let stream = match self.listener.accept().await {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::debug!(%error, "a connection to the API was not accepted");
-                    tokio::time::sleep(PAUSE).await;
-                    continue;
-                }
-            };
-            let service = TowerToHyperService::new(router.clone());
-            connections.spawn(async move {
-                let mut builder = auto::Builder::new(hyper_util::rt::TokioExecutor::new()).http1_only();
-                builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
-                let connection = builder.serve_connection(TokioIo::new(stream), service);
-                match tokio::time::timeout(LONGEST_CONNECTION, connection).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::debug!(%error, "a connection to the API ended early"),
-                    Err(_) => tracing::debug!("a connection to the API lasted too long"),
-                }
-                drop(permit);
-            });
-        }
-    }
+/// The routes of a tracker.
+pub(super) fn routes(tracker: Handle<Tracker>) -> Router {
+    Router::new()
+        .route("/services", get(services))
+        .route("/healthz", get(health))
+        .with_state(Arc::new(Lists { tracker, cached: Mutex::new(None) }))
 }
 
 /// What all connections share.
