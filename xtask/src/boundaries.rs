@@ -18,13 +18,15 @@ const LAYERS: [(&str, &[&str], bool); 11] = [
     ("ipv8-dht-sqlite", ABOVE_DHT, false),
     ("ipv8-net", ABOVE_CORE, true),
     ("ipv8-sim", ABOVE_CORE, false),
-    ("ipv8-scenario", ABOVE_SIM, false),
+    ("ipv8-scenario", ABOVE_SIM_AND_DHT, false),
     ("ipv8-test", ABOVE_SIM, false),
 ];
 const CORE: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto"];
 const ABOVE_CORE: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core"];
 const ABOVE_DHT: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core", "ipv8-dht"];
 const ABOVE_SIM: &[&str] = &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core", "ipv8-discovery", "ipv8-sim"];
+const ABOVE_SIM_AND_DHT: &[&str] =
+    &["ipv8-derive", "ipv8-wire", "ipv8-crypto", "ipv8-core", "ipv8-discovery", "ipv8-sim", "ipv8-dht"];
 
 /// What does I/O or keeps time on its own. Matched as a name or as the beginning of one (`tokio-util`).
 const RUNTIMES: [&str; 5] = ["tokio", "mio", "async-std", "smol", "async-io"];

@@ -227,9 +227,9 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let waiting = lane.waiting.iter().find(|waiting| waiting.node == node);
+        let waiting = lane.waiting.iter().find(|waiting| waiting.node.id == node.id);
         let (hops, late) = waiting.map_or((1, false), |waiting| (waiting.hops, waiting.late));
-        lane.waiting.retain(|waiting| waiting.node != node);
+        lane.waiting.retain(|waiting| waiting.node.id != node.id);
         match answer {
             None => lane.crawl.was_silent(),
             Some(_) if late => lane.crawl.was_late(&node),

@@ -33,7 +33,7 @@ fn run(scenario: &Scenario) -> Outcome {
 }
 
 fn fact(outcome: &Outcome, name: &str) -> f64 {
-    outcome.facts.iter().find(|fact| fact.name == name).unwrap_or_else(|| panic!("{name} is not told")).value
+    outcome.facts.iter().find(|fact| fact.name == name).unwrap().value
 }
 
 #[track_caller]
