@@ -23,12 +23,15 @@ pub(crate) fn patience(at: SocketAddr) -> RequestOptions {
 /// With so many nodes that confirmed, those that cannot be asked yet are not waited for.
 const ENOUGH: usize = 2;
 
+/// Nodes that take longer than this to confirm hold up nobody if half of them did.
+const AT_ONCE: Duration = Duration::from_millis(700);
+
 /// Who has a value.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     /// The nodes that said so.
     pub nodes: Vec<Peer>,
-    /// On how many more it will be stored within seconds: they were asked too much lately.
+    /// On how many more it may be stored within seconds: they were asked too much lately, or did not answer at once.
     pub later: usize,
     /// Whether this node keeps it too, being one of the closest.
     pub here: bool,
@@ -65,34 +68,43 @@ pub(crate) async fn store_on(
         let storing = Box::pin(async move { store_at(&handle, family, &node, key, values).await });
         if blocked { later.push(storing) } else { now.push(storing) }
     }
-    let mut confirmed = all(now).await;
-    let mut stored_later = 0;
-    if confirmed.len() >= ENOUGH {
-        stored_later = later.len();
-        for storing in later {
-            drop(handle.spawn(async move { drop(storing.await) })?);
-        }
-    } else {
-        confirmed.extend(all(later).await);
+    let (mut confirmed, mut left) = most(handle, now).await;
+    left.extend(later);
+    if confirmed.len() < ENOUGH {
+        let (more, still_left) = most(handle, left).await;
+        confirmed.extend(more);
+        left = still_left;
     }
-    Ok(Stored { nodes: confirmed, later: stored_later, here, trace: Vec::new() })
+    let later = left.len();
+    for storing in left {
+        drop(handle.spawn(async move { drop(storing.await) })?);
+    }
+    Ok(Stored { nodes: confirmed, later, here, trace: Vec::new() })
 }
 
 type Storing = Pin<Box<dyn Future<Output = Option<Peer>> + Send>>;
 
-/// Waits for all of them: who confirmed, in their order.
-async fn all(mut storing: Vec<Storing>) -> Vec<Peer> {
-    let mut confirmed: Vec<Option<Option<Peer>>> = vec![None; storing.len()];
+/// Waits for all of them, or until half of them confirmed if others do not answer at once. Returns who confirmed, in their
+/// order, and what is not over.
+async fn most(handle: &Handle<DhtCommunity>, storing: Vec<Storing>) -> (Vec<Peer>, Vec<Storing>) {
+    let half = storing.len().div_ceil(2);
+    let mut storing: Vec<(Option<Storing>, Option<Peer>)> = storing.into_iter().map(|one| (Some(one), None)).collect();
+    let mut at_once = std::pin::pin!(handle.sleep(AT_ONCE));
+    let mut is_late = false;
     std::future::poll_fn(|cx| {
-        for (future, slot) in storing.iter_mut().zip(&mut confirmed).filter(|(_, slot)| slot.is_none()) {
-            if let Poll::Ready(peer) = future.as_mut().poll(cx) {
-                *slot = Some(peer);
+        for (future, confirmed) in &mut storing {
+            if let Some(Poll::Ready(peer)) = future.as_mut().map(|future| future.as_mut().poll(cx)) {
+                (*future, *confirmed) = (None, peer);
             }
         }
-        if confirmed.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+        is_late = is_late || at_once.as_mut().poll(cx).is_ready();
+        let confirmed = storing.iter().filter(|(_, confirmed)| confirmed.is_some()).count();
+        let is_over = storing.iter().all(|(future, _)| future.is_none()) || (is_late && confirmed >= half.max(ENOUGH));
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
     })
     .await;
-    confirmed.into_iter().flatten().flatten().collect()
+    let (left, confirmed): (Vec<_>, Vec<_>) = storing.into_iter().unzip();
+    (confirmed.into_iter().flatten().collect(), left.into_iter().flatten().collect())
 }
 
 /// Stores on one node; once that is possible, if we asked it too much lately.
