@@ -81,7 +81,7 @@ fn allocations(node: &Node, packet: &[u8], copies: usize) -> u64 {
     for _ in 0..10 {
         turn();
     }
-    measure(|| turn()).count_total
+    measure(turn).count_total
 }
 
 /// What a signed and an unsigned question cost in turns of so many.

@@ -23,7 +23,7 @@ const STALLED: Duration = Duration::from_millis(700);
 /// first was lost.
 pub(crate) const GIVEN_UP: Duration = Duration::from_millis(1_200);
 
-/// So many nodes with values suffice if all tell the same, and nobody is known who is closer than they are.
+/// If so many nodes with values tell the same, nodes that were asked too much lately are not waited for.
 const AGREEING: usize = 4;
 
 /// The closest nodes, which are asked in any case who is closer still.
@@ -127,9 +127,8 @@ impl Lane {
         self.waiting.iter().filter(|waiting| !waiting.late).map(|waiting| self.distance(&waiting.node))
     }
 
-    /// How far away the last node is that needs to be asked or waited for: eight that are closer answered or are spared; or,
-    /// where values are looked for, four that are closer agree. (The reference asks all that it has, and waits for all.) On
-    /// request the nodes that are waited for count as well.
+    /// How far away the last node is that needs to be asked or waited for: eight that are closer answered or are spared. (The
+    /// reference asks all that it has, and waits for all.) On request the nodes that are waited for count as well.
     fn horizon(&self, with_waiting: bool) -> Option<Distance> {
         let waiting = || self.fresh().filter(|_| with_waiting);
         let nth = |mut distances: Vec<Distance>, count: usize| {
@@ -137,10 +136,7 @@ impl Lane {
             distances.get(count - 1).copied()
         };
         let spared = self.spared.iter().map(|node| self.distance(node));
-        let all = nth(self.crawl.answered_at().chain(waiting()).chain(spared).collect(), TARGET_NODES);
-        let agreed = self.crawl.agreement().filter(|_| self.for_values);
-        let agreed = agreed.and_then(|agreed| nth(agreed.into_iter().chain(waiting()).collect(), AGREEING));
-        agreed.map_or(all, |agreed| Some(all.map_or(agreed, |all| all.min(agreed))))
+        nth(self.crawl.answered_at().chain(waiting()).chain(spared).collect(), TARGET_NODES)
     }
 
     /// Whether an answer that is waited for could still change anything.
