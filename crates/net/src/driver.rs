@@ -222,7 +222,8 @@ impl Driver {
         }
         self.node.driver_counters().count_crowded_out(to_u64(dropped));
         let read = self.now();
-        loop {
+        // No more than can be read, whatever kept this thread from reading faster.
+        for _ in 0..MOST_READS * self.sockets.len() {
             self.backlog.take(BATCH, &mut self.taken);
             let datagrams = self.taken.iter().map(|(source, bytes)| (*source, bytes.as_slice()));
             self.node.handle(self.now(), datagrams);

@@ -133,5 +133,5 @@ async fn other_tasks_run_between_the_turns_of_an_overloaded_node() {
     });
     let most = driver.drive(is_done).await.unwrap();
     other.await.unwrap();
-    assert!(most < 16, "{most} turns without a break");
+    assert!(most <= 2 * u64::try_from(MOST_READS).unwrap(), "{most} turns without a break");
 }
