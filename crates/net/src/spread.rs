@@ -193,7 +193,8 @@ mod tests {
                     });
                     let mut jobs: Vec<_> = (0..64).map(|_| SignJob::new(&key, b"message")).collect();
                     signer.sign_all(&mut jobs);
-                    let signatures: Vec<_> = jobs.into_iter().map(|job| job.into_signature().unwrap()).collect();
+                    let signatures: Vec<_> =
+                        jobs.into_iter().map(|job| job.into_signature().unwrap().unwrap()).collect();
                     let jobs: Vec<_> = signatures
                         .iter()
                         .map(|signature| Job { key: key.public(), message: b"message", signature: signature.as_ref() })
