@@ -35,6 +35,10 @@ pub struct Stored {
     pub later: usize,
     /// Whether this node keeps it too, being one of the closest.
     pub here: bool,
+    /// Whether it is stored again and again: not unless [`DhtConfig::republish`](crate::DhtConfig::republish) says so, if
+    /// there are [`MOST_PUBLICATIONS`](crate::MOST_PUBLICATIONS) already, or if a newer one of ours took its place meanwhile.
+    /// [`Dht::forget`](crate::Dht::forget) makes room.
+    pub republished: bool,
     /// How the nodes were searched for, in order.
     pub trace: Vec<TraceStep>,
 }
@@ -79,7 +83,7 @@ pub(crate) async fn store_on(
     for storing in left {
         drop(handle.spawn(async move { drop(storing.await) })?);
     }
-    Ok(Stored { nodes: confirmed, later, here, trace: Vec::new() })
+    Ok(Stored { nodes: confirmed, later, here, ..Stored::default() })
 }
 
 type Storing = Pin<Box<dyn Future<Output = Option<Peer>> + Send>>;
