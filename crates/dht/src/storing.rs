@@ -180,7 +180,34 @@ async fn turn(handle: &Handle<DhtCommunity>, node: &Contact) -> Option<(Time, Op
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+    use ipv8_sim::{NodeOptions, World};
+
     use super::*;
+    use crate::value::encode_unsigned;
+
+    #[test]
+    fn a_node_whose_token_is_gone_is_asked_for_another() {
+        let mut world = World::builder(1).build();
+        let mut add = || {
+            world.add_node(NodeOptions::default().setup(|node| {
+                node.load(DhtCommunity::default().overlay().no_strategies()).unwrap();
+            }))
+        };
+        let (one, other) = (add(), add());
+        world.run_for(Duration::from_secs(1));
+        let handle = world.find::<DhtCommunity>(one).unwrap();
+        let node = Contact::new(Peer::new(world.node(other).key().clone(), world.address(other)));
+        let storing = {
+            let handle = handle.clone();
+            async move { store_at(&handle, Family::V4, &node, [1; 20], vec![encode_unsigned(b"one")]).await }
+        };
+        let stored = world.complete(&handle, Duration::from_secs(60), storing).unwrap();
+        assert_eq!(stored.map(|peer| peer.mid()), Some(world.node(other).key().mid()));
+        let kept = world.find::<DhtCommunity>(other).unwrap().with(|dht, _| dht.store(Family::V4).len());
+        assert_eq!(kept.unwrap(), 1);
+    }
 
     #[test]
     fn no_more_nodes_are_stored_on_later_than_the_limit() {
