@@ -140,7 +140,7 @@ mod tests {
                     (0..count).map(|number| (&keys[number % 5], number.to_be_bytes(), number % 7 == 3)).collect();
                 let mut jobs: Vec<_> = packets.iter().map(|(key, message, _)| SignJob::new(key, message)).collect();
                 signer.sign_all(&mut jobs);
-                let signatures: Vec<_> = jobs.into_iter().map(|job| job.into_signature().unwrap()).collect();
+                let signatures: Vec<_> = jobs.into_iter().map(|job| job.into_signature().unwrap().unwrap()).collect();
                 for ((key, message, _), signature) in packets.iter().zip(&signatures) {
                     assert_eq!(signature.as_ref(), key.sign(message).unwrap().as_ref());
                 }
