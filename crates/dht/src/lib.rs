@@ -51,7 +51,7 @@ pub use self::{
     lookup::{TraceEvent, TraceStep},
     publish::MOST_PUBLICATIONS,
     stats::DhtStats,
-    storing::Stored,
+    storing::{MOST_LATER, Stored},
     value::{Sign, Value},
 };
 
