@@ -115,22 +115,51 @@ fn silence_of_a_minute_is_the_end() {
 }
 
 #[test]
-fn a_peer_that_pings_from_elsewhere_is_asked_whether_it_is_there() {
-    let (mut ours, peer) = (Lone::default(), key(1));
+fn who_hands_on_pings_and_answers_of_a_peer_does_not_move_it() {
+    let (mut ours, peer, asker) = (Lone::default(), key(1), key(2));
     assert!(store(&ours, &peer, HERE, peer.mid()));
+    // Somebody between repeats its ping from its own address, and would hand on all that is asked there.
     let there: SocketAddr = "10.0.0.2:99".parse().unwrap();
-    let pings = |sent: Vec<(SocketAddr, Vec<u8>)>| -> Vec<u32> {
-        let pings = sent.into_iter().filter(|(to, packet)| *to == there && packet[22] == 1);
-        pings.map(|(_, packet)| <PingRequest as Payload>::decode(Lone::payload(&packet)).unwrap().identifier).collect()
-    };
-    let asked = pings(ours.send_to(&peer, "10.0.0.2:99", &PingRequest { identifier: 9 }));
-    assert_eq!(asked.len(), 1);
-    // Who only repeats its pings there cannot answer, and has us ask but rarely.
-    assert_eq!(pings(ours.send_to(&peer, "10.0.0.2:99", &PingRequest { identifier: 9 })), [0; 0]);
-    assert_eq!(stored(&ours), [(peer.mid(), HERE.parse().unwrap())]);
+    for _ in 0..12 {
+        for (to, packet) in ours.send_to(&peer, "10.0.0.2:99", &PingRequest { identifier: 9 }) {
+            assert_eq!(to, there);
+            if packet[22] == 1 {
+                let identifier = <PingRequest as Payload>::decode(Lone::payload(&packet)).unwrap().identifier;
+                ours.send(&peer, "10.0.0.2:99", &PingResponse { identifier });
+            }
+        }
+        assert_eq!(stored(&ours), [(peer.mid(), HERE.parse().unwrap())]);
+        ours.pass(4);
+    }
+    let sent = ours.send_to(&asker, ELSEWHERE, &connect(peer.mid()));
+    let to: Vec<String> = sent.iter().map(|(to, _)| to.to_string()).collect();
+    assert_eq!(to, [HERE, ELSEWHERE]);
+    // Nor does it keep it alive where it is no more.
+    ours.pass(20);
+    assert_eq!(stored(&ours), []);
+}
+
+#[test]
+fn a_peer_that_stores_itself_elsewhere_is_at_both_until_the_first_is_silent() {
+    let (mut ours, peer, asker) = (Lone::default(), key(1), key(2));
+    assert!(store(&ours, &peer, HERE, peer.mid()));
     ours.pass(1);
-    ours.send(&peer, "10.0.0.2:99", &PingResponse { identifier: asked[0] });
-    assert_eq!(stored(&ours), [(peer.mid(), there)]);
+    assert!(store(&ours, &peer, "10.0.0.2:99", peer.mid()));
+    ours.pass(1);
+    // A third one takes the place of the newer: who was there first stays.
+    assert!(store(&ours, &peer, "10.0.0.2:100", peer.mid()));
+    let told = |ours: &Lone| {
+        let sent = ours.send(&asker, ELSEWHERE, &connect(peer.mid()));
+        let answer = <ConnectPeerResponse as Payload>::decode(Lone::payload(sent.last().unwrap())).unwrap();
+        answer.nodes.iter().map(|node| node.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&ours), [HERE, "10.0.0.2:100"]);
+    for _ in 0..3 {
+        ours.pass(21);
+        ping(&ours, &peer, "10.0.0.2:100");
+    }
+    assert_eq!(told(&ours), ["10.0.0.2:100"]);
+    assert_eq!(stored(&ours), [(peer.mid(), "10.0.0.2:100".parse().unwrap())]);
 }
 
 #[test]
