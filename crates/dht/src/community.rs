@@ -24,6 +24,7 @@ use crate::{
         ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
         StoreRequest, StoreResponse,
     },
+    own::OwnAddresses,
     pace::Pace,
     publish::Publications,
     routing::{DhtNode, RoutingTable},
@@ -62,6 +63,8 @@ pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
     pub(crate) tables: Families<Option<RoutingTable>>,
     pub(crate) stores: Families<Box<dyn Store>>,
+    /// Where we are.
+    pub(crate) own: OwnAddresses,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
@@ -101,6 +104,7 @@ impl DhtCommunity {
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
+            own: OwnAddresses::default(),
             secrets: None,
             tokens: IndexMap::new(),
             publications: Publications::default(),
@@ -180,26 +184,14 @@ impl DhtCommunity {
         self.secrets = Some(secrets);
     }
 
-    /// Our own id as nodes of this family compute it; `None` while our address is not known.
-    #[must_use]
-    pub fn own_id(cx: &Context<'_>, family: Family) -> Option<NodeId> {
-        let address = match family {
-            Family::V4 => cx.wan(),
-            Family::V6 => cx.preferred(),
-        };
-        let known = Family::of(address) == family && !address.ip().is_unspecified();
-        known.then(|| NodeId::new(address.ip(), &cx.my_mid()))
-    }
-
     /// Adds a node, as if it had been met; `None` if there is no room for it, or our own address is not known yet.
     pub fn add_node(&mut self, cx: &Context<'_>, node: DhtNode) -> Option<&mut DhtNode> {
         let family = Family::of(node.address());
-        let (own, now) = (Self::own_id(cx, family)?, cx.now());
+        let (own, now) = (self.note_own(cx, family)?, cx.now());
         if node.peer().key() == cx.my_key() {
             return None;
         }
         let table = self.tables.get_mut(family).get_or_insert_with(|| RoutingTable::new(own));
-        table.set_own(own, now);
         if table.is_crowded(&node, now) {
             self.stats.nodes_crowded += 1;
             return None;
@@ -389,7 +381,7 @@ impl DhtCommunity {
     /// How long a value is kept here: the shorter, the more nodes are closer to its key.
     fn max_age(&self, cx: &Context<'_>, from: &DhtNode, key: &Key) -> Duration {
         let family = Family::of(from.address());
-        let (Some(table), Some(own)) = (self.table(family), Self::own_id(cx, family)) else { return MAX_AGE };
+        let (Some(table), Some(own)) = (self.table(family), self.own_id(cx, family)) else { return MAX_AGE };
         let own = own.distance(key);
         let closest = table.closest(key, NEIGHBOURS, None, cx.now());
         age_with(closest.iter().filter(|node| node.id().distance(key) < own).count())

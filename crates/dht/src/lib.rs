@@ -10,6 +10,7 @@
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
 //! | [`discovery`] | finding peers by their key hash |
+//! | `own` | our own addresses |
 //! | `lane` | whom a search asks next in one address family, and when it is over |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
 //! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
@@ -36,6 +37,7 @@ pub mod value;
 
 mod lane;
 mod maintenance;
+mod own;
 mod pace;
 mod publish;
 mod storing;
@@ -49,6 +51,7 @@ pub use self::{
     family::Family,
     id::{Key, NodeId, key_of},
     lookup::{TraceEvent, TraceStep},
+    own::OWN_ADDRESS_AFTER,
     publish::MOST_PUBLICATIONS,
     stats::DhtStats,
     storing::Stored,

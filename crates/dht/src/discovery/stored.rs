@@ -1,6 +1,6 @@
 //! The peers that we remember for others, and what we answer about them.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
 use ipv8_core::{Context, DropReason, Peer, Time};
@@ -148,11 +148,6 @@ impl StoredPeers {
     }
 }
 
-/// Where we are.
-fn own_addresses(cx: &Context<'_>) -> [SocketAddr; 3] {
-    [cx.wan(), cx.lan(), cx.preferred()]
-}
-
 impl DhtCommunity {
     /// The peers that are remembered for others, each with where it is; at most [`MOST_STORED`].
     pub fn stored_peers(&self) -> impl Iterator<Item = &Peer> {
@@ -172,7 +167,7 @@ impl DhtCommunity {
         }
         let peer = Peer::new(from.key().clone(), source(cx, from));
         // Nobody can store anybody else, nor say that it is where it is not, as the token was sent there; nor that it is here.
-        let here = own_addresses(cx).contains(&peer.address());
+        let here = self.is_here(cx, peer.address());
         if here || request.target != peer.mid().0 || !self.secrets(cx).is_valid(&peer, &request.token) {
             tracing::debug!(%peer, here, "not remembered: another's id, or a token that is not valid");
             return;
@@ -195,10 +190,9 @@ impl DhtCommunity {
             .collect();
         let [.., high, low] = request.identifier.to_be_bytes();
         let identifier = u16::from_be_bytes([high, low]);
-        let own = own_addresses(cx);
         for node in &nodes {
             // Nobody needs to open its NAT for itself, and nobody can have us ask ourselves.
-            if node.address == asker || own.contains(&node.address) {
+            if node.address == asker || self.is_here(cx, node.address) {
                 continue;
             }
             match cx.puncture_request(request.lan_address, asker, identifier, false) {

@@ -61,7 +61,7 @@ impl DhtCommunity {
         for _ in 0..AT_A_TIME {
             // Where nodes are in the table depends on our own address.
             let ready = |candidate: &Candidate| {
-                candidate.from <= now && Self::own_id(cx, Family::of(candidate.peer.address())).is_some()
+                candidate.from <= now && self.own_id(cx, Family::of(candidate.peer.address())).is_some()
             };
             let Some(place) = self.candidates.waiting.iter().position(ready) else { return };
             let Some(candidate) = self.candidates.waiting.remove(place) else { return };
