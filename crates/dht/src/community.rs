@@ -19,6 +19,7 @@ use crate::{
     family::{Families, Family},
     id::{Key, NodeId},
     keep::{Candidates, Disk, Journal, Saved, SavedPublication},
+    limiter::Limiter,
     lookup::where_it_is,
     messages::{
         ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
@@ -63,6 +64,10 @@ pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
     pub(crate) tables: Families<Option<RoutingTable>>,
     pub(crate) stores: Families<Box<dyn Store>>,
+    /// Those who ask without a place in a table.
+    strangers: Limiter,
+    /// Those who ask to be remembered, and for peers.
+    for_peers: Limiter,
     /// Where we are.
     pub(crate) own: OwnAddresses,
     secrets: Option<TokenSecrets>,
@@ -104,6 +109,8 @@ impl DhtCommunity {
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
+            strangers: Limiter::default(),
+            for_peers: Limiter::default(),
             own: OwnAddresses::default(),
             secrets: None,
             tokens: IndexMap::new(),
@@ -213,15 +220,32 @@ impl DhtCommunity {
             .and_then(|table| table.get(&node.id()))
             .is_some_and(|node| self.config.limit_queries && node.is_blocked(now))
         {
-            self.stats.queries_limited += 1;
-            cx.count_drop(DropReason::RateLimited);
+            self.limited(cx);
             return None;
         }
         if let Some(known) = self.add_node(cx, node.clone()) {
             known.queried(now);
             node = known.clone();
+        } else if self.config.limit_queries && !self.strangers.admits(node.id(), now) {
+            self.limited(cx);
+            return None;
         }
         Some(node)
+    }
+
+    fn limited(&mut self, cx: &mut Context<'_>) {
+        self.stats.queries_limited += 1;
+        cx.count_drop(DropReason::RateLimited);
+    }
+
+    /// Whether somebody at an address may ask to be remembered or for a peer now, which it may as often as nodes may ask.
+    pub(crate) fn may_ask_for_peers(&mut self, cx: &mut Context<'_>, from: &Peer) -> bool {
+        let asker = NodeId::new(source(cx, from).ip(), &from.mid());
+        let may = !self.config.limit_queries || self.for_peers.admits(asker, cx.now());
+        if !may {
+            self.limited(cx);
+        }
+        may
     }
 
     /// Somebody was met.

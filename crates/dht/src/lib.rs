@@ -14,6 +14,7 @@
 //! | `lane` | whom a search asks next in one address family, and when it is over |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
 //! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
+//! | `limiter` | not answering anybody too much |
 //! | `pace` | not asking anybody too much |
 
 use ipv8_wire::{CommunityId, community_id};
@@ -36,6 +37,7 @@ pub mod token;
 pub mod value;
 
 mod lane;
+mod limiter;
 mod maintenance;
 mod own;
 mod pace;
@@ -50,6 +52,7 @@ pub use self::{
     discovery::ConnectError,
     family::Family,
     id::{Key, NodeId, key_of},
+    limiter::MOST_ASKERS,
     lookup::{TraceEvent, TraceStep},
     own::OWN_ADDRESS_AFTER,
     publish::MOST_PUBLICATIONS,

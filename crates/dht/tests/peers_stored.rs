@@ -66,8 +66,9 @@ fn being_remembered_makes_nobody_a_node() {
 
 #[test]
 fn to_ask_for_strangers_leaves_nothing() {
-    let (ours, asker) = (Lone::default(), key(1));
+    let (mut ours, asker) = (Lone::default(), key(1));
     for number in 0..=255 {
+        ours.pass_millis(500);
         let sent = ours.send(&asker, HERE, &connect(Mid([number; 20])));
         assert_eq!(sent.len(), 1);
         let answer = <ConnectPeerResponse as Payload>::decode(Lone::payload(&sent[0])).unwrap();
@@ -160,6 +161,27 @@ fn a_peer_that_stores_itself_elsewhere_is_at_both_until_the_first_is_silent() {
     }
     assert_eq!(told(&ours), ["10.0.0.2:100"]);
     assert_eq!(stored(&ours), [(peer.mid(), "10.0.0.2:100".parse().unwrap())]);
+}
+
+#[test]
+fn nobody_asks_without_end() {
+    let (mut ours, asker) = (Lone::default(), key(1));
+    // Without an own address there is no table.
+    ours.handle.with(|_, cx| cx.set_wan("0.0.0.0:0".parse().unwrap())).unwrap();
+    for _ in 0..3 {
+        let answers: usize = (0..30).map(|_| ours.send(&asker, HERE, &connect(Mid([9; 20]))).len()).sum();
+        assert_eq!(answers, 10);
+        let token = ours.token(&asker, HERE);
+        let request = StorePeerRequest { identifier: 2, token, target: asker.mid().0 };
+        assert_eq!(ours.send(&asker, HERE, &request).len(), 0);
+        // Another one is not held up.
+        assert_eq!(ours.send(&asker, ELSEWHERE, &connect(Mid([9; 20]))).len(), 1);
+        ours.pass(6);
+    }
+    // Who has no place in the table asks no more than those who have.
+    let answers: usize = (0..30).map(|_| ours.send(&asker, HERE, &find([7; 20], 0)).len()).sum();
+    assert_eq!(answers, 10);
+    assert!(ours.handle.with(|dht, _| dht.table(ipv8_dht::Family::V4).is_none()).unwrap());
 }
 
 #[test]

@@ -165,6 +165,9 @@ impl DhtCommunity {
             cx.count_drop(DropReason::UnknownMessage);
             return;
         }
+        if !self.may_ask_for_peers(cx, from) {
+            return;
+        }
         let peer = Peer::new(from.key().clone(), source(cx, from));
         // Nobody can store anybody else, nor say that it is where it is not, as the token was sent there; nor that it is here.
         let here = self.is_here(cx, peer.address());
@@ -180,6 +183,9 @@ impl DhtCommunity {
     pub(crate) fn on_connect_peer_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: ConnectPeerRequest) {
         if !self.config.peers {
             cx.count_drop(DropReason::UnknownMessage);
+            return;
+        }
+        if !self.may_ask_for_peers(cx, from) {
             return;
         }
         let asker = source(cx, from);
