@@ -52,7 +52,7 @@ fn prepare(dht: &mut DhtCommunity, cx: &mut Context<'_>, state: &Value) {
         assert!(dht.add_node(cx, DhtNode::new(peer)).is_some());
     }
     if let Some(own) = state.get("my_node_id_ipv4") {
-        assert_eq!(DhtCommunity::own_id(cx, Family::V4), Some(NodeId(twenty(own))));
+        assert_eq!(dht.own_id(cx, Family::V4), Some(NodeId(twenty(own))));
     }
     let now = cx.unix_time();
     for put in state.get("puts_ipv4").and_then(Value::as_array).into_iter().flatten() {

@@ -107,6 +107,16 @@ fn what_is_wrong_is_refused() {
     // A page in a browser that calls this machine by a name of its own.
     assert_eq!(ask_as(api, "evil.example:8085", "GET", "/dht/statistics", "").0, 403);
     assert_eq!(ask_as(api, "localhost:8085", "GET", "/dht/statistics", "").0, 200);
+    // A page of anybody's, which need not see the answer to have the node ping somebody.
+    let said = |line: &str| ask_as(api, &format!("{api}\r\n{line}"), "GET", "/dht/statistics", "").0;
+    for line in
+        ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: http://evil.example", "Origin: null"]
+    {
+        assert_eq!(said(line), 403, "{line}");
+    }
+    for line in ["Sec-Fetch-Site: none", "Sec-Fetch-Site: same-origin", &format!("Origin: http://{api}")] {
+        assert_eq!(said(line), 200, "{line}");
+    }
     // The reference's exception: nobody is there.
     let (status, body) = ask(api, "PUT", &path, r#"{"value": "00"}"#);
     let body: Value = serde_json::from_str(&body).unwrap();

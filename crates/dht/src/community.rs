@@ -19,11 +19,13 @@ use crate::{
     family::{Families, Family},
     id::{Key, NodeId},
     keep::{Candidates, Disk, Journal, Saved, SavedPublication},
+    limiter::Limiter,
     lookup::where_it_is,
     messages::{
         ConnectPeerResponse, FindRequest, FindResponse, Node, PingRequest, PingResponse, StorePeerResponse,
         StoreRequest, StoreResponse,
     },
+    own::OwnAddresses,
     pace::Pace,
     publish::Publications,
     routing::{DhtNode, RoutingTable},
@@ -62,6 +64,12 @@ pub struct DhtCommunity {
     pub(crate) config: DhtConfig,
     pub(crate) tables: Families<Option<RoutingTable>>,
     pub(crate) stores: Families<Box<dyn Store>>,
+    /// Those who ask without a place in a table.
+    strangers: Limiter,
+    /// Those who ask to be remembered, and for peers.
+    for_peers: Limiter,
+    /// Where we are.
+    pub(crate) own: OwnAddresses,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
@@ -103,6 +111,9 @@ impl DhtCommunity {
             config,
             tables: Families::default(),
             stores: Families::new(v4, v6),
+            strangers: Limiter::default(),
+            for_peers: Limiter::default(),
+            own: OwnAddresses::default(),
             secrets: None,
             tokens: IndexMap::new(),
             storing_later: 0,
@@ -189,26 +200,14 @@ impl DhtCommunity {
         self.secrets = Some(secrets);
     }
 
-    /// Our own id as nodes of this family compute it; `None` while our address is not known.
-    #[must_use]
-    pub fn own_id(cx: &Context<'_>, family: Family) -> Option<NodeId> {
-        let address = match family {
-            Family::V4 => cx.wan(),
-            Family::V6 => cx.preferred(),
-        };
-        let known = Family::of(address) == family && !address.ip().is_unspecified();
-        known.then(|| NodeId::new(address.ip(), &cx.my_mid()))
-    }
-
     /// Adds a node, as if it had been met; `None` if there is no room for it, or our own address is not known yet.
     pub fn add_node(&mut self, cx: &Context<'_>, node: DhtNode) -> Option<&mut DhtNode> {
         let family = Family::of(node.address());
-        let (own, now) = (Self::own_id(cx, family)?, cx.now());
+        let (own, now) = (self.note_own(cx, family)?, cx.now());
         if node.peer().key() == cx.my_key() {
             return None;
         }
         let table = self.tables.get_mut(family).get_or_insert_with(|| RoutingTable::new(own));
-        table.set_own(own, now);
         if table.is_crowded(&node, now) {
             self.stats.nodes_crowded += 1;
             return None;
@@ -230,15 +229,32 @@ impl DhtCommunity {
             .and_then(|table| table.get(&node.id()))
             .is_some_and(|node| self.config.limit_queries && node.is_blocked(now))
         {
-            self.stats.queries_limited += 1;
-            cx.count_drop(DropReason::RateLimited);
+            self.limited(cx);
             return None;
         }
         if let Some(known) = self.add_node(cx, node.clone()) {
             known.queried(now);
             node = known.clone();
+        } else if self.config.limit_queries && !self.strangers.admits(node.id(), now) {
+            self.limited(cx);
+            return None;
         }
         Some(node)
+    }
+
+    fn limited(&mut self, cx: &mut Context<'_>) {
+        self.stats.queries_limited += 1;
+        cx.count_drop(DropReason::RateLimited);
+    }
+
+    /// Whether somebody at an address may ask to be remembered or for a peer now, which it may as often as nodes may ask.
+    pub(crate) fn may_ask_for_peers(&mut self, cx: &mut Context<'_>, from: &Peer) -> bool {
+        let asker = NodeId::new(source(cx, from).ip(), &from.mid());
+        let may = !self.config.limit_queries || self.for_peers.admits(asker, cx.now());
+        if !may {
+            self.limited(cx);
+        }
+        may
     }
 
     /// Somebody was met.
@@ -398,7 +414,7 @@ impl DhtCommunity {
     /// How long a value is kept here: the shorter, the more nodes are closer to its key.
     fn max_age(&self, cx: &Context<'_>, from: &DhtNode, key: &Key) -> Duration {
         let family = Family::of(from.address());
-        let (Some(table), Some(own)) = (self.table(family), Self::own_id(cx, family)) else { return MAX_AGE };
+        let (Some(table), Some(own)) = (self.table(family), self.own_id(cx, family)) else { return MAX_AGE };
         let own = own.distance(key);
         let closest = table.closest(key, NEIGHBOURS, None, cx.now());
         age_with(closest.iter().filter(|node| node.id().distance(key) < own).count())

@@ -10,9 +10,11 @@
 //! | [`value`], [`store`] | values and their signatures, and where they are kept |
 //! | [`crawl`], [`lookup`] | the search for a key: its state, and the task that sends |
 //! | [`discovery`] | finding peers by their key hash |
+//! | `own` | our own addresses |
 //! | `lane` | whom a search asks next in one address family, and when it is over |
 //! | [`churn`], `maintenance`, `publish` | what a node does unasked |
 //! | [`keep`] | what survives the end of a node: what is written to a disk, and what waits for that |
+//! | `limiter` | not answering anybody too much |
 //! | `pace` | not asking anybody too much |
 
 use ipv8_wire::{CommunityId, community_id};
@@ -35,7 +37,9 @@ pub mod token;
 pub mod value;
 
 mod lane;
+mod limiter;
 mod maintenance;
+mod own;
 mod pace;
 mod publish;
 mod storing;
@@ -48,7 +52,9 @@ pub use self::{
     discovery::ConnectError,
     family::Family,
     id::{Key, NodeId, key_of},
+    limiter::MOST_ASKERS,
     lookup::{TraceEvent, TraceStep},
+    own::OWN_ADDRESS_AFTER,
     publish::MOST_PUBLICATIONS,
     stats::DhtStats,
     storing::{MOST_LATER, Stored},

@@ -253,7 +253,7 @@ impl Lookup {
                 .take(MOST_IN_MESSAGE)
                 .map(|named| {
                     let named = Contact::new(Peer::new(named.key, named.address));
-                    may_be_asked(cx, lane.family, &named, &node).then_some(named)
+                    may_be_asked(dht, cx, lane.family, &named, &node).then_some(named)
                 })
                 .collect();
             let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
@@ -307,17 +307,17 @@ pub(crate) fn where_it_is(cx: &Context<'_>, family: Family, named: &Peer) -> Pee
 }
 
 /// Whether a node that `by` named can be asked by us.
-fn may_be_asked(cx: &Context<'_>, family: Family, named: &Contact, by: &Contact) -> bool {
-    Family::of(named.address()) == family && is_plausible(cx, &named.peer, by.address())
+fn may_be_asked(dht: &DhtCommunity, cx: &Context<'_>, family: Family, named: &Contact, by: &Contact) -> bool {
+    Family::of(named.address()) == family && is_plausible(dht, cx, &named.peer, by.address())
 }
 
 /// Whether somebody that was named by one at an address is not us, and can be where it is said to be.
-pub(crate) fn is_plausible(cx: &Context<'_>, named: &Peer, by: SocketAddr) -> bool {
+pub(crate) fn is_plausible(dht: &DhtCommunity, cx: &Context<'_>, named: &Peer, by: SocketAddr) -> bool {
     let address = named.address();
     let everybody = |ip| cx.broadcast_addresses().iter().any(|broadcast| IpAddr::V4(*broadcast) == ip);
     may_be_node(address, by)
         && named.key() != cx.my_key()
-        && ![cx.wan(), cx.lan(), cx.preferred()].contains(&address)
+        && !dht.is_here(cx, address)
         && !everybody(address.ip())
         && !cx.network().is_blacklisted(address)
 }

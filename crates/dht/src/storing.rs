@@ -62,7 +62,7 @@ pub(crate) async fn store_on(
     let values: Vec<_> = values.into_iter().take(MOST_IN_MESSAGE).collect();
     let here = handle.with(|dht, cx| {
         let farthest = nodes.iter().map(|node| node.id.distance(&key)).max();
-        let own = DhtCommunity::own_id(cx, family).map(|own| own.distance(&key));
+        let own = dht.own_id(cx, family).map(|own| own.distance(&key));
         let here = nodes.len() < TARGET_NODES || own.is_some_and(|own| Some(own) < farthest);
         // The last one stored comes first.
         let kept = |value: &Vec<u8>| here && dht.keep(cx, family, (key, value), source, MAX_AGE) == Ok(Put::Kept);

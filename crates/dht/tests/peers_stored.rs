@@ -66,8 +66,9 @@ fn being_remembered_makes_nobody_a_node() {
 
 #[test]
 fn to_ask_for_strangers_leaves_nothing() {
-    let (ours, asker) = (Lone::default(), key(1));
+    let (mut ours, asker) = (Lone::default(), key(1));
     for number in 0..=255 {
+        ours.pass_millis(500);
         let sent = ours.send(&asker, HERE, &connect(Mid([number; 20])));
         assert_eq!(sent.len(), 1);
         let answer = <ConnectPeerResponse as Payload>::decode(Lone::payload(&sent[0])).unwrap();
@@ -115,22 +116,72 @@ fn silence_of_a_minute_is_the_end() {
 }
 
 #[test]
-fn a_peer_that_pings_from_elsewhere_is_asked_whether_it_is_there() {
-    let (mut ours, peer) = (Lone::default(), key(1));
+fn who_hands_on_pings_and_answers_of_a_peer_does_not_move_it() {
+    let (mut ours, peer, asker) = (Lone::default(), key(1), key(2));
     assert!(store(&ours, &peer, HERE, peer.mid()));
+    // Somebody between repeats its ping from its own address, and would hand on all that is asked there.
     let there: SocketAddr = "10.0.0.2:99".parse().unwrap();
-    let pings = |sent: Vec<(SocketAddr, Vec<u8>)>| -> Vec<u32> {
-        let pings = sent.into_iter().filter(|(to, packet)| *to == there && packet[22] == 1);
-        pings.map(|(_, packet)| <PingRequest as Payload>::decode(Lone::payload(&packet)).unwrap().identifier).collect()
-    };
-    let asked = pings(ours.send_to(&peer, "10.0.0.2:99", &PingRequest { identifier: 9 }));
-    assert_eq!(asked.len(), 1);
-    // Who only repeats its pings there cannot answer, and has us ask but rarely.
-    assert_eq!(pings(ours.send_to(&peer, "10.0.0.2:99", &PingRequest { identifier: 9 })), [0; 0]);
-    assert_eq!(stored(&ours), [(peer.mid(), HERE.parse().unwrap())]);
+    for _ in 0..12 {
+        for (to, packet) in ours.send_to(&peer, "10.0.0.2:99", &PingRequest { identifier: 9 }) {
+            assert_eq!(to, there);
+            if packet[22] == 1 {
+                let identifier = <PingRequest as Payload>::decode(Lone::payload(&packet)).unwrap().identifier;
+                ours.send(&peer, "10.0.0.2:99", &PingResponse { identifier });
+            }
+        }
+        assert_eq!(stored(&ours), [(peer.mid(), HERE.parse().unwrap())]);
+        ours.pass(4);
+    }
+    let sent = ours.send_to(&asker, ELSEWHERE, &connect(peer.mid()));
+    let to: Vec<String> = sent.iter().map(|(to, _)| to.to_string()).collect();
+    assert_eq!(to, [HERE, ELSEWHERE]);
+    // Nor does it keep it alive where it is no more.
+    ours.pass(20);
+    assert_eq!(stored(&ours), []);
+}
+
+#[test]
+fn a_peer_that_stores_itself_elsewhere_is_at_both_until_the_first_is_silent() {
+    let (mut ours, peer, asker) = (Lone::default(), key(1), key(2));
+    assert!(store(&ours, &peer, HERE, peer.mid()));
     ours.pass(1);
-    ours.send(&peer, "10.0.0.2:99", &PingResponse { identifier: asked[0] });
-    assert_eq!(stored(&ours), [(peer.mid(), there)]);
+    assert!(store(&ours, &peer, "10.0.0.2:99", peer.mid()));
+    ours.pass(1);
+    // A third one takes the place of the newer: who was there first stays.
+    assert!(store(&ours, &peer, "10.0.0.2:100", peer.mid()));
+    let told = |ours: &Lone| {
+        let sent = ours.send(&asker, ELSEWHERE, &connect(peer.mid()));
+        let answer = <ConnectPeerResponse as Payload>::decode(Lone::payload(sent.last().unwrap())).unwrap();
+        answer.nodes.iter().map(|node| node.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&ours), [HERE, "10.0.0.2:100"]);
+    for _ in 0..3 {
+        ours.pass(21);
+        ping(&ours, &peer, "10.0.0.2:100");
+    }
+    assert_eq!(told(&ours), ["10.0.0.2:100"]);
+    assert_eq!(stored(&ours), [(peer.mid(), "10.0.0.2:100".parse().unwrap())]);
+}
+
+#[test]
+fn nobody_asks_without_end() {
+    let (mut ours, asker) = (Lone::default(), key(1));
+    // Without an own address there is no table.
+    ours.handle.with(|_, cx| cx.set_wan("0.0.0.0:0".parse().unwrap())).unwrap();
+    for _ in 0..3 {
+        let answers: usize = (0..30).map(|_| ours.send(&asker, HERE, &connect(Mid([9; 20]))).len()).sum();
+        assert_eq!(answers, 10);
+        let token = ours.token(&asker, HERE);
+        let request = StorePeerRequest { identifier: 2, token, target: asker.mid().0 };
+        assert_eq!(ours.send(&asker, HERE, &request).len(), 0);
+        // Another one is not held up.
+        assert_eq!(ours.send(&asker, ELSEWHERE, &connect(Mid([9; 20]))).len(), 1);
+        ours.pass(6);
+    }
+    // Who has no place in the table asks no more than those who have.
+    let answers: usize = (0..30).map(|_| ours.send(&asker, HERE, &find([7; 20], 0)).len()).sum();
+    assert_eq!(answers, 10);
+    assert!(ours.handle.with(|dht, _| dht.table(ipv8_dht::Family::V4).is_none()).unwrap());
 }
 
 #[test]

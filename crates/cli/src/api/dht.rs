@@ -34,7 +34,7 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::shapes::{self, FoundPeer, FoundValue, KeptValue, Refusal, answer};
-use super::{by_address_only, nowhere};
+use super::{not_from_pages, nowhere};
 use crate::dht::trace::Step;
 
 /// Bytes of a request: a value is 340 at most.
@@ -72,7 +72,7 @@ pub(crate) fn routes(dht: Option<Dht>) -> Router {
         .route("/dht/buckets/{prefix}/refresh", get(refresh))
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(MOST_BODY))
-        .layer(from_fn(by_address_only))
+        .layer(from_fn(not_from_pages))
         .with_state(Arc::new(api))
 }
 

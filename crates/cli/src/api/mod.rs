@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -94,16 +94,35 @@ impl Server {
     }
 }
 
-/// Refuses requests that name the machine by anything but an address or `localhost`: a page in a browser on this machine can
-/// have a name of its own stand for 127.0.0.1, and would else be let in as if it came from here.
-async fn by_address_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if is_address(host) {
-        next.run(request).await
-    } else {
-        let what = "the Host of the request must be an address, or localhost";
-        shapes::Refusal::new(StatusCode::FORBIDDEN, what).into_response()
+/// Refuses what pages in a browser on this machine ask for, whoever wrote them: they could have the node store values under its
+/// key, or, since looking for a peer pings it, write to whom they like. Browsers name the page's origin, or say that it is another
+/// site; and a page that has a name of its own stand for 127.0.0.1 has that name in `Host`, where an address or `localhost`
+/// must be. What is no browser says none of it, and is let in.
+async fn not_from_pages(request: Request, next: Next) -> Response {
+    match refused(request.headers()) {
+        None => next.run(request).await,
+        Some(what) => shapes::Refusal::new(StatusCode::FORBIDDEN, what).into_response(),
     }
+}
+
+fn refused(headers: &HeaderMap) -> Option<&'static str> {
+    let header = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    let host = header(header::HOST).unwrap_or_default();
+    let site = header(HeaderName::from_static("sec-fetch-site"));
+    if !is_address(host) {
+        Some("the Host of the request must be an address, or localhost")
+    } else if is_of_other_page(host, header(header::ORIGIN), site) {
+        Some("the request must not come from a page of another site")
+    } else {
+        None
+    }
+}
+
+/// Whether a browser says that a page of another origin sends this.
+fn is_of_other_page(host: &str, origin: Option<&str>, site: Option<&str>) -> bool {
+    let here = |origin: &str| origin.strip_prefix("http://").is_some_and(|origin| origin.eq_ignore_ascii_case(host));
+    // `none` is what the user asks for, by typing the address for example.
+    origin.is_some_and(|origin| !here(origin)) || site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
 }
 
 fn is_address(host: &str) -> bool {
@@ -118,7 +137,21 @@ async fn nowhere() -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::is_address;
+    use super::{is_address, is_of_other_page};
+
+    #[test]
+    fn a_page_of_another_origin_is_known_by_what_its_browser_says() {
+        let of_other = |origin, site| is_of_other_page("127.0.0.1:8085", origin, site);
+        assert!(!of_other(None, None));
+        assert!(!of_other(None, Some("none")) && !of_other(None, Some("same-origin")));
+        assert!(!of_other(Some("http://127.0.0.1:8085"), Some("same-origin")));
+        assert!(of_other(None, Some("cross-site")) && of_other(None, Some("same-site")));
+        for origin in
+            ["null", "http://127.0.0.1:8086", "http://127.0.0.1", "https://127.0.0.1:8085", "http://evil.example"]
+        {
+            assert!(of_other(Some(origin), None), "{origin}");
+        }
+    }
 
     #[test]
     fn a_host_is_an_address_or_localhost() {

@@ -76,7 +76,7 @@ pub(crate) fn run(command: DhtCommand) -> Result<(), Failure> {
             let key = args::key(&key);
             let client = Client::new(api);
             runtime::block_on(async {
-                let forgotten = within(timeout, Stop::new()?, client.forget(&key)).await?;
+                let forgotten = Patience::new(timeout).within(&mut Stop::new()?, client.forget(&key)).await?;
                 let object = json!({"forgotten": forgotten, "key": hex::encode(key)});
                 print(json, &object, || match forgotten {
                     0 => vec!["the node stored nothing under this key, or has stopped already".to_owned()],
@@ -106,34 +106,47 @@ async fn with_worker<T, F: AsyncFnOnce(&Worker<'_>) -> Result<T, Failure>>(
     starting: Option<Starting>,
     work: F,
 ) -> Result<T, Failure> {
-    let stop = Stop::new()?;
+    let mut stop = Stop::new()?;
+    let patience = Patience::new(common.timeout);
     let Some(starting) = starting else {
         let Some(api) = common.api else { return Err(Failure::Quiet) };
-        return within(common.timeout, stop, work(&Worker::Api(Client::new(api)))).await;
+        return patience.within(&mut stop, work(&Worker::Api(Client::new(api)))).await;
     };
-    let begun = Instant::now();
-    let joined = starting.start().await?;
+    // Names are looked up for that, which takes as long as whoever is asked for them likes.
+    let joined = patience.within(&mut stop, starting.start()).await?;
     let working = async {
-        joined.join(common.timeout.saturating_sub(begun.elapsed())).await?;
+        joined.join(patience.left()).await?;
         work(&Worker::Own(&joined)).await
     };
-    let result = within(common.timeout, stop, working).await;
+    let result = patience.within(&mut stop, working).await;
     joined.end().await;
     result
 }
 
-/// Waits for work, but not beyond its time, nor when the user has had enough.
-async fn within<T>(
-    timeout: Duration,
-    mut stop: Stop,
-    work: impl Future<Output = Result<T, Failure>>,
-) -> Result<T, Failure> {
-    tokio::select! {
-        result = tokio::time::timeout(timeout, work) => result.unwrap_or_else(|_| {
-            let seconds = timeout.as_secs_f64();
-            Err(Failure::Failed(format!("it was not done within {seconds} s: give it more with --timeout")))
-        }),
-        () = stop.requested() => Err(Failure::Failed("stopped before it was done".to_owned())),
+/// How long a user waits.
+struct Patience {
+    begun: Instant,
+    all: Duration,
+}
+
+impl Patience {
+    fn new(all: Duration) -> Self {
+        Self { begun: Instant::now(), all }
+    }
+
+    fn left(&self) -> Duration {
+        self.all.saturating_sub(self.begun.elapsed())
+    }
+
+    /// Waits for work, but not beyond its time, nor when the user has had enough.
+    async fn within<T>(&self, stop: &mut Stop, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            result = tokio::time::timeout(self.left(), work) => result.unwrap_or_else(|_| {
+                let seconds = self.all.as_secs_f64();
+                Err(Failure::Failed(format!("it was not done within {seconds} s: give it more with --timeout")))
+            }),
+            () = stop.requested() => Err(Failure::Failed("stopped before it was done".to_owned())),
+        }
     }
 }
 

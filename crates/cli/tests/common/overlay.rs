@@ -63,7 +63,7 @@ pub(crate) fn ask(api: &str, method: &str, path: &str, body: &str) -> (u16, Stri
     ask_as(api, api, method, path, body)
 }
 
-/// The same of a request that names another host.
+/// The same of a request that names another host. More lines of the head may follow it.
 pub(crate) fn ask_as(api: &str, host: &str, method: &str, path: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(api).unwrap();
     stream.set_read_timeout(Some(SOON)).unwrap();

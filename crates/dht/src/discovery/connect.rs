@@ -280,10 +280,10 @@ impl Connecting {
     fn told(&mut self, node: Contact, answer: Option<ConnectPeerResponse>) -> Result<(), HandleError> {
         let Some(answer) = answer else { return self.note(node.peer, TraceEvent::Silent) };
         let (target, by) = (self.peer, node.address());
-        let (named, possible, now) = self.handle.with(|_, cx| {
+        let (named, possible, now) = self.handle.with(|dht, cx| {
             let named: Vec<_> = answer.nodes.into_iter().take(MOST_IN_MESSAGE).collect();
             let is_possible =
-                |peer: &Peer| peer.mid() == target && is_plausible(cx, peer, by) && cx.can_reach(peer.address());
+                |peer: &Peer| peer.mid() == target && is_plausible(dht, cx, peer, by) && cx.can_reach(peer.address());
             let count = named.len();
             let peers = named.into_iter().map(|node| Peer::new(node.key, node.address));
             (count, peers.filter(is_possible).take(MOST_OF_ONE).collect::<Vec<_>>(), cx.now())
@@ -298,7 +298,8 @@ impl Connecting {
 
     /// The peer opened its NAT for us, or what is repeated by somebody else looks like it.
     fn punctured(&mut self, peer: Peer) -> Result<(), HandleError> {
-        let (is_possible, now) = self.handle.with(|_, cx| (is_plausible(cx, &peer, peer.address()), cx.now()))?;
+        let (is_possible, now) =
+            self.handle.with(|dht, cx| (is_plausible(dht, cx, &peer, peer.address()), cx.now()))?;
         if !is_possible || self.punctured.len() >= MOST_PUNCTURED || !self.punctured.insert(peer.address()) {
             return Ok(());
         }

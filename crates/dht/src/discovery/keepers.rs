@@ -71,14 +71,6 @@ impl Keepers {
     }
 }
 
-/// Where nodes of a family see us.
-fn own_ip(cx: &Context<'_>, family: Family) -> IpAddr {
-    match family {
-        Family::V4 => cx.wan().ip(),
-        Family::V6 => cx.preferred().ip(),
-    }
-}
-
 impl DhtCommunity {
     /// The nodes that said that they remember us and have answered since, at most eight of each family, closest first.
     #[must_use]
@@ -94,9 +86,10 @@ impl DhtCommunity {
         self.discovery.awaited.forget_ended(cx);
         self.look_after_connected(cx);
         for family in Family::ALL {
-            let own = own_ip(cx, family);
+            self.note_own(cx, family);
+            let own = self.own_ip(cx, family);
             let keepers = self.discovery.keepers.get_mut(family);
-            if keepers.own.is_some_and(|then| then != own) {
+            if keepers.own.is_some_and(|then| own.is_some_and(|own| own != then)) {
                 // They know an address at which we are no more.
                 keepers.nodes.clear();
             }
@@ -201,7 +194,11 @@ async fn round(handle: &Handle<DhtCommunity>) -> Result<(), HandleError> {
         while let Some(node) = asking.next().await {
             stored.extend(node);
         }
-        handle.with(|dht, cx| dht.discovery.keepers.get_mut(family).stored(stored, own_ip(cx, family), &target))?;
+        handle.with(|dht, cx| {
+            if let Some(own) = dht.own_ip(cx, family) {
+                dht.discovery.keepers.get_mut(family).stored(stored, own, &target);
+            }
+        })?;
     }
     Ok(())
 }

@@ -1,39 +1,43 @@
 //! The peers that we remember for others, and what we answer about them.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use indexmap::IndexMap;
-use ipv8_core::{Context, DropReason, Peer, RequestError, Time};
+use ipv8_core::{Context, DropReason, Peer, Time};
 use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, source},
     family::Family,
-    messages::{ConnectPeerRequest, ConnectPeerResponse, Node, PingResponse, StorePeerRequest, StorePeerResponse},
+    messages::{ConnectPeerRequest, ConnectPeerResponse, Node, StorePeerRequest, StorePeerResponse},
     store::Source,
 };
 
 /// A peer that sent no ping for so long is forgotten, as by the reference.
 pub const STORED_AGE: Duration = Duration::from_secs(60);
 
-/// Peers that are remembered for others. One more takes the place of the one that was silent for longest among those of the
+/// Addresses of peers that are remembered for others. One more takes the place of the one that was silent for longest among those of the
 /// address, or IPv6 network of 64 bits, that has most. (The reference has no limit.)
 pub const MOST_STORED: usize = 4_096;
 
 /// Of these, as many of one address. One more takes the place of the one there that was silent for longest.
 pub const MOST_PER_SOURCE: usize = 256;
 
-/// How often a peer is asked at most whether it moved.
-const CHALLENGE_INTERVAL: Duration = Duration::from_secs(5);
+/// Addresses of each family at which one peer is remembered. Who asks to be remembered at one more takes the place of the newer
+/// of two that live: who gets hold of a token for another's key, which takes more than a ping, drives nobody away.
+const PLACES: [u8; 2] = [0, 1];
+
+/// An address of a peer: one of the few of its family.
+type Name = (Mid, Family, u8);
 
 /// A peer that we remember.
 #[derive(Clone, Debug)]
 struct Stored {
     peer: Peer,
+    /// Since when it is remembered there.
+    since: Time,
     /// When it last asked to be remembered, or pinged us.
     queried: Time,
-    /// When it was last asked whether it moved.
-    challenged: Option<Time>,
 }
 
 impl Stored {
@@ -46,20 +50,22 @@ impl Stored {
     }
 }
 
-/// Peers that we remember for others: each at one address of each family. Only those that stored themselves are here: to ask
-/// for others leaves nothing behind. (At the reference it leaves an empty entry, each time.)
+/// Peers that we remember for others: each at two addresses of each family at most. Only those that stored themselves are here: to
+/// ask for others leaves nothing behind. (At the reference it leaves an empty entry, each time.)
 #[derive(Debug, Default)]
 pub(crate) struct StoredPeers {
-    peers: IndexMap<(Mid, Family), Stored>,
+    peers: IndexMap<Name, Stored>,
     sources: BTreeMap<Source, usize>,
 }
 
 impl StoredPeers {
-    /// Remembers a peer at an address that it was shown to be at, from now on there.
+    /// Remembers a peer at an address for which it has a token.
     pub(crate) fn put(&mut self, peer: Peer, now: Time) {
-        let name = (peer.mid(), Family::of(peer.address()));
+        let name = self.place_for(&peer, now);
+        let same = self.peers.get(&name).filter(|stored| stored.peer.address() == peer.address());
+        let since = same.map_or(now, |stored| stored.since);
         self.remove(&name);
-        let stored = Stored { peer, queried: now, challenged: None };
+        let stored = Stored { peer, since, queried: now };
         let source = stored.source();
         if self.sources.get(&source).is_some_and(|count| *count >= MOST_PER_SOURCE) {
             self.remove_oldest_of(source);
@@ -72,7 +78,18 @@ impl StoredPeers {
         self.peers.insert(name, stored);
     }
 
-    fn remove(&mut self, name: &(Mid, Family)) {
+    /// Where it is already, or where there is room, or else the newer place.
+    fn place_for(&self, peer: &Peer, now: Time) -> Name {
+        let (mid, family) = (peer.mid(), Family::of(peer.address()));
+        let names = PLACES.map(|place| (mid, family, place));
+        let at = |name: &&Name| self.peers.get(*name).is_some_and(|stored| stored.peer.address() == peer.address());
+        let free = |name: &&Name| self.peers.get(*name).is_none_or(|stored| !stored.is_alive(now));
+        let newer = || names.iter().max_by_key(|name| self.peers.get(*name).map(|stored| stored.since));
+        let name = names.iter().find(at).or_else(|| names.iter().find(free)).or_else(newer);
+        name.copied().unwrap_or((mid, family, 0))
+    }
+
+    fn remove(&mut self, name: &Name) {
         let Some(stored) = self.peers.swap_remove(name) else { return };
         let source = stored.source();
         if let Some(count) = self.sources.get_mut(&source) {
@@ -90,33 +107,31 @@ impl StoredPeers {
         }
     }
 
-    /// A peer pinged us from an address. Whether it may have moved there, which anybody could make us believe by repeating its
-    /// ping: it should be asked. (The reference goes by the key only: it remembers a peer for as long as it lives at an
-    /// address that it left.)
-    fn pinged(&mut self, peer: &Peer, now: Time) -> bool {
-        let Some(stored) = self.peers.get_mut(&(peer.mid(), Family::of(peer.address()))) else { return false };
-        if stored.peer.address() == peer.address() {
-            stored.queried = now;
-            return false;
-        }
-        let due = stored.challenged.is_none_or(|last| now.since(last) >= CHALLENGE_INTERVAL);
-        if due {
-            stored.challenged = Some(now);
-        }
-        due
-    }
-
-    /// A peer is at an address.
-    fn moved(&mut self, peer: Peer, now: Time) {
-        if self.peers.contains_key(&(peer.mid(), Family::of(peer.address()))) {
-            self.put(peer, now);
+    /// A peer pinged us from an address: if it is remembered there, it still is. From elsewhere that says nothing, since anybody
+    /// can repeat its ping there, and hand on what we might ask it then and what it answers: only a token shows where somebody
+    /// is. (The reference goes by the key only: it remembers a peer for as long as it lives at an address that it left.)
+    fn pinged(&mut self, peer: &Peer, now: Time) {
+        let (mid, family) = (peer.mid(), Family::of(peer.address()));
+        for place in PLACES {
+            if let Some(stored) = self.peers.get_mut(&(mid, family, place))
+                && stored.peer.address() == peer.address()
+            {
+                stored.queried = now;
+            }
         }
     }
 
-    /// Where a peer is, as far as is known: at most one address of each family.
+    /// Where a peer is, as far as is known: first where it is remembered for longest, of each family.
     pub(crate) fn of(&self, mid: Mid, now: Time) -> impl Iterator<Item = &Peer> {
-        let stored = Family::ALL.into_iter().filter_map(move |family| self.peers.get(&(mid, family)));
-        stored.filter(move |stored| stored.is_alive(now)).map(|stored| &stored.peer)
+        let mut found = Vec::new();
+        for family in Family::ALL {
+            let places = PLACES.into_iter().filter_map(|place| self.peers.get(&(mid, family, place)));
+            let mut places: Vec<_> = places.filter(|stored| stored.is_alive(now)).collect();
+            places.sort_by_key(|stored| stored.since);
+            found.extend(places.into_iter().enumerate().map(|(rank, stored)| (rank, &stored.peer)));
+        }
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().map(|(_, peer)| peer)
     }
 
     /// Forgets those that were silent for too long.
@@ -133,30 +148,16 @@ impl StoredPeers {
     }
 }
 
-/// Where we are.
-fn own_addresses(cx: &Context<'_>) -> [SocketAddr; 3] {
-    [cx.wan(), cx.lan(), cx.preferred()]
-}
-
 impl DhtCommunity {
     /// The peers that are remembered for others, each with where it is; at most [`MOST_STORED`].
     pub fn stored_peers(&self) -> impl Iterator<Item = &Peer> {
         self.discovery.stored.iter()
     }
 
-    /// Somebody pinged us: if it is remembered here, it still is.
-    pub(crate) fn pinged_by(&mut self, cx: &mut Context<'_>, from: &Peer) {
+    /// Somebody pinged us: if it is remembered there, it still is.
+    pub(crate) fn pinged_by(&mut self, cx: &Context<'_>, from: &Peer) {
         let peer = Peer::new(from.key().clone(), source(cx, from));
-        if !self.discovery.stored.pinged(&peer, cx.now()) {
-            return;
-        }
-        let moved = peer.clone();
-        let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
-            if answer.is_ok() {
-                dht.discovery.stored.moved(moved, cx.now());
-            }
-        };
-        self.ping_at(cx, &peer, then);
+        self.discovery.stored.pinged(&peer, cx.now());
     }
 
     pub(crate) fn on_store_peer_request(&mut self, cx: &mut Context<'_>, from: &Peer, request: StorePeerRequest) {
@@ -164,9 +165,12 @@ impl DhtCommunity {
             cx.count_drop(DropReason::UnknownMessage);
             return;
         }
+        if !self.may_ask_for_peers(cx, from) {
+            return;
+        }
         let peer = Peer::new(from.key().clone(), source(cx, from));
         // Nobody can store anybody else, nor say that it is where it is not, as the token was sent there; nor that it is here.
-        let here = own_addresses(cx).contains(&peer.address());
+        let here = self.is_here(cx, peer.address());
         if here || request.target != peer.mid().0 || !self.secrets(cx).is_valid(&peer, &request.token) {
             tracing::debug!(%peer, here, "not remembered: another's id, or a token that is not valid");
             return;
@@ -181,6 +185,9 @@ impl DhtCommunity {
             cx.count_drop(DropReason::UnknownMessage);
             return;
         }
+        if !self.may_ask_for_peers(cx, from) {
+            return;
+        }
         let asker = source(cx, from);
         let stored = self.discovery.stored.of(Mid(request.target), cx.now());
         let nodes: Vec<Node> = stored
@@ -189,10 +196,9 @@ impl DhtCommunity {
             .collect();
         let [.., high, low] = request.identifier.to_be_bytes();
         let identifier = u16::from_be_bytes([high, low]);
-        let own = own_addresses(cx);
         for node in &nodes {
             // Nobody needs to open its NAT for itself, and nobody can have us ask ourselves.
-            if node.address == asker || own.contains(&node.address) {
+            if node.address == asker || self.is_here(cx, node.address) {
                 continue;
             }
             match cx.puncture_request(request.lan_address, asker, identifier, false) {

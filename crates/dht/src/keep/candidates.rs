@@ -49,8 +49,8 @@ impl Candidates {
     }
 
     /// How many may turn out to be there within minutes: not those of a family that this host does not have, or not now.
-    pub(crate) fn reachable(&self, cx: &Context<'_>) -> usize {
-        let waiting = self.waiting.iter().filter(|candidate| candidate.is_reachable(cx));
+    pub(crate) fn reachable(&self, has: impl Fn(Family) -> bool) -> usize {
+        let waiting = self.waiting.iter().filter(|candidate| has(candidate.family()));
         waiting.count().saturating_add(self.asked)
     }
 
@@ -61,9 +61,8 @@ impl Candidates {
 }
 
 impl Candidate {
-    /// Where nodes are in the table depends on our own address.
-    fn is_reachable(&self, cx: &Context<'_>) -> bool {
-        DhtCommunity::own_id(cx, Family::of(self.peer.address())).is_some()
+    fn family(&self) -> Family {
+        Family::of(self.peer.address())
     }
 }
 
@@ -72,7 +71,10 @@ impl DhtCommunity {
     pub(crate) fn ping_candidates(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
         for _ in 0..AT_A_TIME {
-            let ready = |candidate: &Candidate| candidate.from <= now && candidate.is_reachable(cx);
+            // Where nodes are in the table depends on our own address.
+            let ready = |candidate: &Candidate| {
+                candidate.from <= now && self.own_id(cx, candidate.family()).is_some()
+            };
             let Some(place) = self.candidates.waiting.iter().position(ready) else { return };
             let Some(candidate) = self.candidates.waiting.remove(place) else { return };
             let peer = candidate.peer.clone();

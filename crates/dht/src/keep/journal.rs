@@ -189,7 +189,7 @@ impl DhtCommunity {
     /// Has the nodes of the routing tables written that are there, and those of the last run that cannot be pinged from here
     /// now; unless it is not known yet which of the others are there.
     pub(crate) fn save_nodes(&mut self, cx: &mut Context<'_>) {
-        if self.journal.is_none() || self.candidates.reachable(cx) > 0 {
+        if self.journal.is_none() || self.candidates.reachable(|family| self.own_id(cx, family).is_some()) > 0 {
             return;
         }
         let tables = Family::ALL.iter().filter_map(|family| self.table(*family));

@@ -83,6 +83,41 @@ fn who_is_elsewhere_names_no_neighbours_of_ours() {
     assert!(!may_be_node(at("[::ffff:1.2.3.4]:7"), internet) && !may_be_node(at("240.0.0.1:7"), internet));
 }
 
+#[test]
+fn no_node_is_where_no_peer_can_be() {
+    let at = |text: &str| text.parse().unwrap();
+    let (internet, lan) = (at("198.51.100.7:1"), at("192.168.1.7:1"));
+    for nowhere in [
+        "0.1.2.3",
+        "224.0.0.1",
+        "255.255.255.255",
+        "[::]",
+        "[::1.2.3.4]",
+        "[::ffff:1.2.3.4]",
+        "[100::1]",
+        "[fec0::1]",
+        "[ff02::1]",
+        "[2002:e000:1::1]",
+        "[64:ff9b::0.1.2.3]",
+    ] {
+        let named = at(&format!("{nowhere}:7"));
+        assert!(!may_be_node(named, internet) && !may_be_node(named, lan), "{nowhere}");
+    }
+    // What goes to a LAN in the end, or to the network of a provider.
+    for near in
+        ["100.64.0.1", "100.127.255.254", "169.254.1.1", "[2002:c0a8:101::1]", "[64:ff9b::10.0.0.1]", "[fd00::1]"]
+    {
+        let named = at(&format!("{near}:7"));
+        assert!(!may_be_node(named, internet) && may_be_node(named, lan), "{near}");
+    }
+    assert!(!may_be_node(at("[2002:7f00:1::1]:7"), lan) && !may_be_node(at("[64:ff9b::127.0.0.1]:7"), lan));
+    for public in
+        ["100.63.0.1", "100.128.0.1", "[2002:102:304::1]", "[64:ff9b::1.2.3.4]", "[100:0:0:1::1]", "[2600::1]"]
+    {
+        assert!(may_be_node(at(&format!("{public}:7")), internet), "{public}");
+    }
+}
+
 /// Names nodes that do not exist, at addresses that could be, closer to what is looked for than any node.
 struct Inventor {
     invented: Arc<Vec<Node>>,
