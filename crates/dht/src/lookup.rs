@@ -100,7 +100,8 @@ impl Lookup {
         let (lanes, started) = handle.with(|dht, cx| {
             let lane = |family| {
                 let closest = dht.table(family)?.closest(&question.target, FIRST_NODES, None, cx.now());
-                let crawl = Crawl::new(question.target, closest.into_iter().map(Contact::from));
+                let closest = closest.into_iter().map(|node| Contact::new(where_it_is(cx, family, node.peer())));
+                let crawl = Crawl::new(question.target, closest);
                 Lane::new(family, crawl, !question.force_nodes)
             };
             (Family::ALL.into_iter().filter_map(lane).collect::<Vec<_>>(), cx.now())
@@ -177,8 +178,7 @@ impl Lookup {
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
-                        Ok(Some(mut todo)) => {
-                            todo.node.peer = where_it_is(cx, lane.family, &todo.node.peer);
+                        Ok(Some(todo)) => {
                             dht.pace.note(todo.node.peer.mid(), now);
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
@@ -227,11 +227,16 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let waiting = lane.waiting.iter().find(|waiting| waiting.node.id == node.id);
+        let waiting = lane.waiting.iter().find(|waiting| waiting.node == node);
         let (hops, late) = waiting.map_or((1, false), |waiting| (waiting.hops, waiting.late));
-        lane.waiting.retain(|waiting| waiting.node.id != node.id);
+        lane.waiting.retain(|waiting| waiting.node != node);
         match answer {
-            None => lane.crawl.was_silent(),
+            None => {
+                if !late {
+                    lane.crawl.is_late(&node);
+                }
+                lane.crawl.was_silent();
+            }
             Some(_) if late => lane.crawl.was_late(&node),
             Some(_) => {}
         }
@@ -253,7 +258,8 @@ impl Lookup {
                 .take(MOST_IN_MESSAGE)
                 .map(|named| {
                     let named = Contact::new(Peer::new(named.key, named.address));
-                    may_be_asked(cx, lane.family, &named, &node).then_some(named)
+                    let named = may_be_asked(cx, lane.family, &named, &node).then_some(named)?;
+                    Some(Contact::new(where_it_is(cx, lane.family, &named.peer)))
                 })
                 .collect();
             let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
