@@ -156,8 +156,9 @@ impl Lookup {
                     dht.stats.nodes_silent += 1;
                     let (node, hops) = (waiting.node.peer.clone(), waiting.hops);
                     trace.push(TraceStep { at, node, hops, event: TraceEvent::Silent });
-                    if let Some(node) = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id)) {
-                        node.timed_out();
+                    let known = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id));
+                    if let Some(known) = known.filter(|known| known.address() == waiting.node.address()) {
+                        known.timed_out();
                     }
                 }
             }
@@ -246,14 +247,18 @@ impl Lookup {
                 dht.stats.nodes_silent += 1;
                 return (TraceEvent::Silent, at);
             };
+            let mut nodes = answer.nodes;
             if !force_nodes && !answer.values.is_empty() {
                 let count = answer.values.len();
-                let values = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
-                lane.crawl.answered(node.clone(), Answer::Values(values));
-                return (TraceEvent::Values(count), at);
+                let values: Vec<_> = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
+                if values.iter().any(|value| Value::decode(value).is_ok()) {
+                    lane.crawl.answered(node.clone(), Answer::Values(values));
+                    return (TraceEvent::Values(count), at);
+                }
+                // What somebody made up neither ends a search nor contradicts others.
+                nodes.clear();
             }
-            let nodes: Vec<_> = answer
-                .nodes
+            let nodes: Vec<_> = nodes
                 .into_iter()
                 .take(MOST_IN_MESSAGE)
                 .map(|named| {
@@ -371,11 +376,11 @@ async fn ask(
             let mut newcomer = DhtNode::new(node.peer.clone());
             newcomer.answered(now, now.since(asked));
             dht.add_node(cx, newcomer);
-            dht.remember_token(node.id, answer.token, now);
+            dht.remember_token(node, answer.token, now);
         } else {
-            dht.forget_token(&node.id);
+            dht.forget_token(node);
         }
-        dht.heard(now, family, &node.id, asked, answer.as_ref().err());
+        dht.heard_at(now, family, node, asked, answer.as_ref().err());
     });
     noted.ok()?;
     answer.ok()
