@@ -294,12 +294,24 @@ impl Crawl {
             return;
         }
         let fits = self.fits(&node);
-        if let Some(known) = self.todo.iter_mut().chain(&mut self.spare).find(|todo| todo.node == node) {
+        if let Some(known) = self.todo.iter_mut().find(|todo| todo.node == node) {
             if fits {
                 known.puncture = puncture;
             }
             if !known.named_by.is_empty() {
                 known.named_by.insert(by);
+            }
+            return;
+        }
+        if let Some(place) = self.spare.iter().position(|todo| todo.node == node) {
+            let mut known = self.spare.remove(place);
+            known.named_by.insert(by);
+            if fits {
+                known.puncture = puncture;
+                known.hops = hops;
+                self.insert(known);
+            } else {
+                self.spare.insert(place, known);
             }
             return;
         }
