@@ -15,6 +15,7 @@ use crate::{
     DHT_COMMUNITY,
     churn::PingChurn,
     config::DhtConfig,
+    crawl::Contact,
     discovery::Discovery,
     family::{Families, Family},
     id::{Key, NodeId},
@@ -72,7 +73,7 @@ pub struct DhtCommunity {
     pub(crate) own: OwnAddresses,
     secrets: Option<TokenSecrets>,
     /// What nodes gave us, so that we can store there.
-    tokens: IndexMap<NodeId, (Time, Token)>,
+    tokens: IndexMap<NodeId, (Time, Token, SocketAddr)>,
     pub(crate) pace: Pace,
     /// Nodes that are stored on by tasks that nobody waits for.
     pub(crate) storing_later: usize,
@@ -212,6 +213,7 @@ impl DhtCommunity {
             self.stats.nodes_crowded += 1;
             return None;
         }
+        table.make_room(&node, now);
         table.add(node, now)
     }
 
@@ -266,10 +268,31 @@ impl DhtCommunity {
         let (family, node) = (Family::of(address), DhtNode::new(Peer::new(from.key().clone(), address)));
         let id = node.id();
         let known = self.table(family).is_some_and(|table| table.get(&id).is_some());
-        if self.add_node(cx, node).is_some() && !known {
+        if known {
+            self.add_node(cx, node);
+        } else if self.add_node(cx, node.clone()).is_some() {
             // The answer tells how far away it is.
             self.ping(cx, family, &id);
+        } else if self.is_kept_out(family, node, cx.now()) {
+            // Those who are said to be at its address may not be: it gets the place of one if it is there.
+            let (asked, peer) = (cx.now(), Peer::new(from.key().clone(), address));
+            let then = move |dht: &mut Self, cx: &mut Context<'_>, answer: Result<PingResponse, RequestError>| {
+                if answer.is_ok() {
+                    let mut node = DhtNode::new(peer);
+                    node.answered(cx.now(), cx.now().since(asked));
+                    dht.add_node(cx, node);
+                }
+            };
+            self.ping_at(cx, &Peer::new(from.key().clone(), address), then);
         }
+    }
+
+    /// Whether a node is only kept out by such that never answered.
+    fn is_kept_out(&self, family: Family, mut node: DhtNode, now: Time) -> bool {
+        let Some(table) = self.table(family) else { return false };
+        let crowded = table.is_crowded(&node, now);
+        node.answered(now, Duration::ZERO);
+        crowded && !table.is_crowded(&node, now)
     }
 
     /// Asks a node of the table whether it is there.
@@ -309,27 +332,47 @@ impl DhtCommunity {
         }
     }
 
+    /// A question to a node where others say that it is, is over. A node that we know at another address is not to blame: ids
+    /// that begin alike belong to many addresses, at any of which anybody can say that it is.
+    pub(crate) fn heard_at(
+        &mut self,
+        now: Time,
+        family: Family,
+        node: &Contact,
+        asked: Time,
+        error: Option<&RequestError>,
+    ) {
+        let known = self.table(family).and_then(|table| table.get(&node.id));
+        if error.is_none() || known.is_some_and(|known| known.address() == node.address()) {
+            self.heard(now, family, &node.id, asked, error);
+        }
+    }
+
     /// A node told us its token.
-    pub(crate) fn remember_token(&mut self, id: NodeId, token: Token, now: Time) {
+    pub(crate) fn remember_token(&mut self, node: &Contact, token: Token, now: Time) {
+        let id = node.id;
         if self.tokens.len() >= MOST_TOKENS && !self.tokens.contains_key(&id) {
             self.tokens.shift_remove_index(0);
         }
-        self.tokens.insert(id, (now, token));
+        self.tokens.insert(id, (now, token, node.address()));
     }
 
     /// The token of a node, if it told us one lately.
     pub(crate) fn token_of(&self, id: &NodeId, now: Time) -> Option<Token> {
-        self.tokens.get(id).filter(|(told, _)| now.since(*told) < TOKEN_AGE).map(|(_, token)| *token)
+        self.tokens.get(id).filter(|(told, ..)| now.since(*told) < TOKEN_AGE).map(|(_, token, _)| *token)
     }
 
     /// How long ago a node told us its token.
     pub(crate) fn token_age(&self, id: &NodeId, now: Time) -> Option<Duration> {
-        self.tokens.get(id).map(|(told, _)| now.since(*told))
+        self.tokens.get(id).map(|(told, ..)| now.since(*told))
     }
 
-    /// A node did not answer, or not take what we stored there: it may be gone, or have forgotten its token.
-    pub(crate) fn forget_token(&mut self, id: &NodeId) {
-        self.tokens.swap_remove(id);
+    /// A node did not answer, or not take what we stored there: it may be gone, or have forgotten its token. If it told it at
+    /// another address, nothing is known.
+    pub(crate) fn forget_token(&mut self, node: &Contact) {
+        if self.tokens.get(&node.id).is_some_and(|(.., at)| *at == node.address()) {
+            self.tokens.swap_remove(&node.id);
+        }
     }
 
     /// Keeps a value, if it is one.
@@ -431,7 +474,7 @@ impl DhtCommunity {
             secrets.rotate(cx.rng());
         }
         let now = cx.now();
-        self.tokens.retain(|_, (told, _)| now.since(*told) < TOKEN_AGE);
+        self.tokens.retain(|_, (told, ..)| now.since(*told) < TOKEN_AGE);
     }
 }
 

@@ -4,14 +4,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
 };
 
 use ipv8_core::Peer;
 use ipv8_crypto::Mid;
 
 use crate::{
-    family::is_public,
+    family::{is_near, is_one_place, is_public},
     id::{Distance, Key, NodeId},
     routing::DhtNode,
 };
@@ -26,8 +26,15 @@ pub const MOST_ASKED: usize = 24;
 /// Nodes that it asks at once.
 pub const IN_FLIGHT: usize = 4;
 
-/// Nodes of one public address that a search takes: whoever has a thousand keys at one address is two nodes to it.
-const MOST_AT_ONE_ADDRESS: usize = 2;
+/// Nodes of one public IPv4 address, or of one IPv6 network of 48 bits, that a search asks: whoever has a thousand keys there is
+/// two nodes to it. Only those count that answered, or still may: keys that somebody invents keep nobody out.
+const MOST_AT_ONE_PLACE: usize = 2;
+
+/// Addresses of one key that wait to be asked at once, if those are believed who named them.
+const MOST_ADDRESSES: usize = 3;
+
+/// Nodes that are kept in case that nearer ones turn out not to be there.
+const MOST_SPARE: usize = 64;
 
 /// So many silent nodes of those that a node named, and more than answered, and it is not believed.
 const MOST_SILENT: u32 = 2;
@@ -35,8 +42,8 @@ const MOST_SILENT: u32 = 2;
 /// A new node must be at least as close as the one in this place of the queue.
 const GOOD_PLACE: usize = 3;
 
-/// A node as a search sees it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// A node as a search sees it. A key at another address is another one, since anybody can name a key at any address.
+#[derive(Clone, Debug)]
 pub struct Contact {
     /// Its id.
     pub id: NodeId,
@@ -57,6 +64,15 @@ impl Contact {
         self.peer.address()
     }
 }
+
+impl PartialEq for Contact {
+    fn eq(&self, other: &Self) -> bool {
+        // Peers are equal if their keys are.
+        self.address() == other.address() && self.peer == other.peer
+    }
+}
+
+impl Eq for Contact {}
 
 impl From<&DhtNode> for Contact {
     fn from(node: &DhtNode) -> Self {
@@ -87,17 +103,40 @@ pub enum Answer {
     Nodes(Vec<Option<Contact>>),
 }
 
+/// A node that was asked.
+#[derive(Clone, Debug)]
+struct Tried {
+    node: Contact,
+    hops: u32,
+    named_by: BTreeSet<Mid>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// It may answer any moment.
+    Fresh,
+    /// It should have answered.
+    Late,
+    Answered,
+}
+
 /// One search in the nodes of one address family.
+///
+/// It holds at most the eight nodes that it begins with and the eight that each of at most 48 others names.
 #[derive(Clone, Debug)]
 pub struct Crawl {
     target: Key,
     /// Closest first.
     todo: Vec<Todo>,
-    tried: Vec<Contact>,
-    /// With their hops, and who named them.
-    tried_mids: BTreeMap<Mid, (u32, BTreeSet<Mid>)>,
+    /// Those that were not close enough when they were named, closest first.
+    spare: Vec<Todo>,
+    tried: Vec<Tried>,
+    /// Of each key one.
     answers: Vec<(Contact, Answer)>,
     silent: usize,
+    /// Whether anybody was late, so that others are wanted in place of those who are not there.
+    troubled: bool,
     /// Of the nodes that each node named: how many answered, and how many did not.
     credit: BTreeMap<Mid, (u32, u32)>,
 }
@@ -115,10 +154,11 @@ impl Crawl {
         Self {
             target,
             todo: todo.collect(),
+            spare: Vec::new(),
             tried: Vec::new(),
-            tried_mids: BTreeMap::new(),
             answers: Vec::new(),
             silent: 0,
+            troubled: false,
             credit: BTreeMap::new(),
         }
     }
@@ -139,38 +179,60 @@ impl Crawl {
         &self.todo
     }
 
-    /// Takes the first node that may be asked; it counts as asked from now on.
-    pub fn take(&mut self, may: impl FnMut(&Todo) -> bool) -> Option<Todo> {
+    /// Takes the first node that may be asked, of those whose places are not crowded; it counts as asked from now on.
+    pub fn take(&mut self, mut may: impl FnMut(&Todo) -> bool) -> Option<Todo> {
         if self.is_done() {
             return None;
         }
-        let place = self.todo.iter().position(may)?;
+        let place = self.todo.iter().position(|todo| may(todo) && !self.is_crowded(todo))?;
         let todo = self.todo.remove(place);
-        let by = (todo.hops, todo.named_by.clone());
-        if self.tried_mids.insert(todo.node.peer.mid(), by).is_none() {
-            self.tried.push(todo.node.clone());
-        }
+        let Todo { node, hops, named_by, .. } = todo.clone();
+        self.tried.push(Tried { node, hops, named_by, state: State::Fresh });
+        self.refill();
         Some(todo)
     }
 
     /// A node answered. Of the nodes that it names those are taken that are no farther than the fourth in the queue.
     pub fn answered(&mut self, sender: Contact, answer: Answer) {
         self.give_credit(&sender, |credit| credit.0 = credit.0.saturating_add(1));
-        if let Answer::Nodes(nodes) = &answer {
-            let hops = self.tried_mids.get(&sender.peer.mid()).map_or(1, |(hops, _)| hops.saturating_add(1));
-            for (place, node) in nodes.iter().enumerate() {
-                let Some(node) = node else { continue };
-                // The sender has the first one open its NAT for whoever asks.
-                let puncture = (place > 0).then(|| sender.clone());
-                self.heard_of(node, puncture, hops, sender.peer.mid());
-            }
+        let hops = self.tried_mut(&sender).map_or(1, |tried| {
+            tried.state = State::Answered;
+            tried.hops.saturating_add(1)
+        });
+        // It is not asked at other addresses too, nor are more at its own.
+        self.todo.retain(|todo| todo.node.peer != sender.peer);
+        self.spare.retain(|todo| todo.node.peer != sender.peer);
+        let answered = |tried: &&Tried| tried.state == State::Answered && at_one_place(&tried.node, &sender);
+        if self.tried.iter().filter(answered).count() >= MOST_AT_ONE_PLACE {
+            self.todo.retain(|todo| !at_one_place(&todo.node, &sender));
+            self.spare.retain(|todo| !at_one_place(&todo.node, &sender));
         }
-        self.answers.push((sender, answer));
+        let is_new = !self.has_answered(&sender);
+        let by = sender.clone();
+        let named = match &answer {
+            Answer::Nodes(nodes) => nodes.clone(),
+            Answer::Values(_) => Vec::new(),
+        };
+        if is_new {
+            self.answers.push((sender, answer));
+        }
+        for (place, node) in named.into_iter().enumerate() {
+            let Some(node) = node else { continue };
+            // The sender has the first one open its NAT for whoever asks.
+            let puncture = (place > 0).then(|| by.clone());
+            self.heard_of(node, puncture, hops, by.peer.mid());
+        }
+        self.refill();
     }
 
     /// A node does not answer as soon as most do. Those who named it lose credit.
     pub fn is_late(&mut self, node: &Contact) {
         self.give_credit(node, |credit| credit.1 = credit.1.saturating_add(1));
+        if let Some(tried) = self.tried_mut(node) {
+            tried.state = State::Late;
+        }
+        self.troubled = true;
+        self.refill();
     }
 
     /// It answered after all.
@@ -183,8 +245,16 @@ impl Crawl {
         self.silent = self.silent.saturating_add(1);
     }
 
+    fn tried_mut(&mut self, node: &Contact) -> Option<&mut Tried> {
+        self.tried.iter_mut().find(|tried| tried.node == *node)
+    }
+
+    fn has_answered(&self, node: &Contact) -> bool {
+        self.answers.iter().any(|(sender, _)| sender.peer == node.peer)
+    }
+
     fn give_credit(&mut self, node: &Contact, change: impl Fn(&mut (u32, u32))) {
-        let named_by = self.tried_mids.get(&node.peer.mid()).map(|(_, by)| by);
+        let named_by = self.tried.iter().find(|tried| tried.node == *node).map(|tried| &tried.named_by);
         for by in named_by.into_iter().flatten() {
             change(self.credit.entry(*by).or_default());
         }
@@ -199,33 +269,98 @@ impl Crawl {
         todo.named_by.is_empty() || todo.named_by.iter().any(believed)
     }
 
-    /// Whether so many nodes at this public address are in the search that it takes no more. In private networks and on one
-    /// machine there may be any number.
-    fn is_crowded(&self, ip: IpAddr) -> bool {
-        let there = self.todo.iter().map(|todo| &todo.node).chain(&self.tried).filter(|node| node.address().ip() == ip);
-        is_public(ip) && there.count() >= MOST_AT_ONE_ADDRESS
+    /// Whether so many nodes at the same public address or network answered, or may any moment, that no other is asked now. Late
+    /// ones count for those only whom nobody else named. In private networks and on one machine there may be any number.
+    #[must_use]
+    pub fn is_crowded(&self, todo: &Todo) -> bool {
+        let same_namers = |tried: &Tried| !todo.named_by.is_empty() && todo.named_by.is_subset(&tried.named_by);
+        let counts = |tried: &&Tried| {
+            at_one_place(&tried.node, &todo.node) && (tried.state != State::Late || same_namers(tried))
+        };
+        self.tried.iter().filter(counts).count() >= MOST_AT_ONE_PLACE
     }
 
-    fn heard_of(&mut self, node: &Contact, puncture: Option<Contact>, hops: u32, by: Mid) {
-        if self.tried_mids.contains_key(&node.peer.mid()) {
+    /// Whether a node is close enough to be asked: there are not yet four nodes that are closer and to be believed, nor too many
+    /// addresses of its key.
+    fn fits(&self, node: &Contact) -> bool {
+        let good = self.todo.iter().filter(|todo| self.is_believed(todo) && !self.is_crowded(todo)).nth(GOOD_PLACE);
+        let (mine, key) = (self.distance(node), &node.peer);
+        let addresses = || self.todo.iter().filter(|todo| todo.node.peer == *key && self.is_believed(todo)).count();
+        good.is_none_or(|good| mine <= self.distance(&good.node)) && addresses() < MOST_ADDRESSES
+    }
+
+    fn heard_of(&mut self, node: Contact, puncture: Option<Contact>, hops: u32, by: Mid) {
+        if self.has_answered(&node) || self.tried.iter().any(|tried| tried.node == node) {
             return;
         }
-        let distance = self.distance(node);
-        if self.todo.get(GOOD_PLACE).is_some_and(|good| distance > self.distance(&good.node)) {
-            return;
-        }
-        if let Some(known) = self.todo.iter_mut().find(|todo| todo.node.peer == node.peer) {
-            known.puncture = puncture;
+        let fits = self.fits(&node);
+        if let Some(known) = self.todo.iter_mut().find(|todo| todo.node == node) {
+            if fits {
+                known.puncture = puncture;
+            }
             if !known.named_by.is_empty() {
                 known.named_by.insert(by);
             }
             return;
         }
-        if self.is_crowded(node.address().ip()) {
+        if let Some(place) = self.spare.iter().position(|todo| todo.node == node) {
+            let mut known = self.spare.remove(place);
+            known.named_by.insert(by);
+            if fits {
+                known.puncture = puncture;
+                known.hops = hops;
+                self.insert(known);
+            } else {
+                self.spare.insert(place, known);
+            }
             return;
         }
-        let place = self.todo.partition_point(|todo| self.distance(&todo.node) <= distance);
-        self.todo.insert(place, Todo { node: node.clone(), puncture, hops, named_by: BTreeSet::from([by]) });
+        // Nobody may name a key at many addresses.
+        let named = self.todo.iter().chain(&self.spare).map(|todo| (&todo.node, &todo.named_by));
+        let mut named = named.chain(self.tried.iter().map(|tried| (&tried.node, &tried.named_by)));
+        if named.any(|(other, named_by)| other.peer == node.peer && named_by.contains(&by)) {
+            return;
+        }
+        let todo = Todo { node, puncture, hops, named_by: BTreeSet::from([by]) };
+        if fits {
+            self.insert(todo);
+        } else {
+            self.put_by(todo);
+        }
+    }
+
+    fn insert(&mut self, todo: Todo) {
+        let distance = self.distance(&todo.node);
+        let place = self.todo.partition_point(|other| self.distance(&other.node) <= distance);
+        self.todo.insert(place, todo);
+    }
+
+    /// Keeps a node for later; if there are too many, the farthest goes, first of those that are not believed.
+    fn put_by(&mut self, todo: Todo) {
+        let distance = self.distance(&todo.node);
+        let place = self.spare.partition_point(|other| self.distance(&other.node) <= distance);
+        self.spare.insert(place, todo);
+        if self.spare.len() > MOST_SPARE {
+            let doubtful = self.spare.iter().rposition(|todo| !self.is_believed(todo));
+            self.spare.remove(doubtful.unwrap_or(MOST_SPARE));
+        }
+    }
+
+    /// Takes nodes that were not close enough, if now they are, since those who named nearer ones are not believed any more or
+    /// nearer ones were late. As long as all answer nothing is taken, as in the reference.
+    fn refill(&mut self) {
+        if !self.troubled {
+            return;
+        }
+        let mut place = 0;
+        while let Some(todo) = self.spare.get(place) {
+            if self.is_believed(todo) && self.fits(&todo.node) {
+                let todo = self.spare.remove(place);
+                self.insert(todo);
+            } else {
+                place += 1;
+            }
+        }
     }
 
     /// Whether nobody is left to ask, or enough were asked.
@@ -235,21 +370,25 @@ impl Crawl {
         counted >= MOST_ASKED || self.todo.is_empty()
     }
 
-    /// How far away the nodes are that have values, if all of them tell the same ones, in whatever order; `None` if they
-    /// differ, or there is no such node.
+    /// In how many networks the nodes are that have values, if all of them tell the same ones, in whatever order; `None` if they
+    /// differ, or there is no such node. All nodes of 256 IPv4 addresses, or of 48 bits of IPv6, are in one network, for
+    /// whoever has one has them all; in private networks and on one machine each node counts.
     #[must_use]
-    pub fn agreement(&self) -> Option<Vec<Distance>> {
+    pub fn agreement(&self) -> Option<usize> {
         let mut agreed: Option<BTreeSet<&[u8]>> = None;
-        let mut distances = Vec::new();
+        let mut networks: Vec<&Contact> = Vec::new();
         for (sender, answer) in &self.answers {
             let Answer::Values(values) = answer else { continue };
             let values: BTreeSet<&[u8]> = values.iter().map(Vec::as_slice).collect();
             if agreed.get_or_insert_with(|| values.clone()) != &values {
                 return None;
             }
-            distances.push(self.distance(sender));
+            let ip = sender.address().ip();
+            if !is_public(ip) || !networks.iter().any(|other| is_near(other.address().ip(), ip)) {
+                networks.push(sender);
+            }
         }
-        agreed.map(|_| distances)
+        agreed.map(|_| networks.len())
     }
 
     /// How far away each node is that answered.
@@ -287,7 +426,7 @@ impl Crawl {
     /// The nodes that were asked, closest first.
     #[must_use]
     pub fn tried(&self) -> Vec<&Contact> {
-        let mut tried: Vec<_> = self.tried.iter().collect();
+        let mut tried: Vec<_> = self.tried.iter().map(|tried| &tried.node).collect();
         tried.sort_by_key(|node| self.distance(node));
         tried
     }
@@ -299,4 +438,9 @@ impl Crawl {
         all.sort_by_key(|node| self.distance(node));
         all
     }
+}
+
+/// Whether two nodes are at one public IPv4 address, or in one IPv6 network.
+fn at_one_place(one: &Contact, other: &Contact) -> bool {
+    is_public(one.address().ip()) && is_one_place(one.address().ip(), other.address().ip())
 }

@@ -104,6 +104,12 @@ pub(crate) const fn is_near(a: IpAddr, b: IpAddr) -> bool {
     }
 }
 
+/// Whether two addresses are one IPv4 address, or in one IPv6 network of 48 bits: whoever has one of these has more than any
+/// number of nodes could use.
+pub(crate) fn is_one_place(a: IpAddr, b: IpAddr) -> bool {
+    a == b || (a.is_ipv6() && is_near(a, b))
+}
+
 /// Whether an address is one of the Internet, where one address is one household or machine.
 pub(crate) fn is_public(ip: IpAddr) -> bool {
     reach(ip) == 2

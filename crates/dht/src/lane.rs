@@ -6,7 +6,6 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use ipv8_core::Time;
-use ipv8_crypto::Mid;
 
 use crate::{
     community::{DhtCommunity, TARGET_NODES},
@@ -23,7 +22,7 @@ const STALLED: Duration = Duration::from_millis(700);
 /// first was lost.
 pub(crate) const GIVEN_UP: Duration = Duration::from_millis(1_200);
 
-/// If so many nodes with values tell the same, nodes that were asked too much lately are not waited for.
+/// If nodes with values in so many networks tell the same, nodes that were asked too much lately are not waited for.
 const AGREEING: usize = 4;
 
 /// The closest nodes, which are asked in any case who is closer still.
@@ -88,9 +87,13 @@ impl Lane {
         };
         let free_at = |todo: &Todo| dht.pace.free_at(&todo.node.peer.mid());
         // Who is not to be believed is asked for want of others only.
-        let believed: BTreeSet<Mid> =
-            self.crawl.todo().iter().filter(|todo| self.crawl.is_believed(todo)).map(|t| t.node.peer.mid()).collect();
-        let is_believed = |todo: &Todo| believed.contains(&todo.node.peer.mid());
+        let place = |todo: &Todo| (todo.node.peer.mid(), todo.node.address());
+        let crowded: BTreeSet<_> =
+            self.crawl.todo().iter().filter(|todo| self.crawl.is_crowded(todo)).map(place).collect();
+        let wanted = |todo: &Todo| wanted(todo) && !crowded.contains(&place(todo));
+        let believed: BTreeSet<_> =
+            self.crawl.todo().iter().filter(|todo| self.crawl.is_believed(todo)).map(place).collect();
+        let is_believed = |todo: &Todo| believed.contains(&place(todo));
         let any = horizon.is_none() && fresh == 0 && !self.crawl.todo().iter().any(|t| wanted(t) && is_believed(t));
         let wanted = |todo: &Todo| wanted(todo) && (any || is_believed(todo));
         let may_spare = self.may_spare;
@@ -101,7 +104,7 @@ impl Lane {
             return Ok(Some(todo));
         }
         // Those that are left were asked too much lately. Where others agree they are not waited for.
-        let agreed = self.for_values && self.crawl.agreement().is_some_and(|agreed| agreed.len() >= AGREEING);
+        let agreed = self.for_values && self.crawl.agreement().is_some_and(|networks| networks >= AGREEING);
         match self.crawl.todo().iter().filter(|todo| !agreed && wanted(todo)).map(free_at).min() {
             Some(free) => Err(free),
             None => Ok(None),
@@ -142,6 +145,16 @@ impl Lane {
     /// Whether an answer that is waited for could still change anything.
     pub(crate) fn must_wait(&self, now: Time) -> bool {
         let horizon = self.horizon(false);
+        // Whoever waits for a crowd to prove that it is there is asked when it does not.
+        let is_held = |todo: &Todo| {
+            horizon.is_some_and(|horizon| self.distance(&todo.node) < horizon)
+                && self.crawl.is_crowded(todo)
+                && self.crawl.is_believed(todo)
+                && !self.spared.contains(&todo.node)
+        };
+        if self.fresh().next().is_some() && self.crawl.todo().iter().any(is_held) {
+            return true;
+        }
         let could = |waiting: &Waiting, horizon: Distance| {
             self.distance(&waiting.node) < horizon && now.since(waiting.since) < GIVEN_UP
         };

@@ -100,7 +100,8 @@ impl Lookup {
         let (lanes, started) = handle.with(|dht, cx| {
             let lane = |family| {
                 let closest = dht.table(family)?.closest(&question.target, FIRST_NODES, None, cx.now());
-                let crawl = Crawl::new(question.target, closest.into_iter().map(Contact::from));
+                let closest = closest.into_iter().map(|node| Contact::new(where_it_is(cx, family, node.peer())));
+                let crawl = Crawl::new(question.target, closest);
                 Lane::new(family, crawl, !question.force_nodes)
             };
             (Family::ALL.into_iter().filter_map(lane).collect::<Vec<_>>(), cx.now())
@@ -155,8 +156,9 @@ impl Lookup {
                     dht.stats.nodes_silent += 1;
                     let (node, hops) = (waiting.node.peer.clone(), waiting.hops);
                     trace.push(TraceStep { at, node, hops, event: TraceEvent::Silent });
-                    if let Some(node) = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id)) {
-                        node.timed_out();
+                    let known = dht.table_mut(lane.family).and_then(|table| table.get_mut(&waiting.node.id));
+                    if let Some(known) = known.filter(|known| known.address() == waiting.node.address()) {
+                        known.timed_out();
                     }
                 }
             }
@@ -177,8 +179,7 @@ impl Lookup {
             for (place, lane) in lanes.iter_mut().enumerate() {
                 loop {
                     match lane.next(dht, now) {
-                        Ok(Some(mut todo)) => {
-                            todo.node.peer = where_it_is(cx, lane.family, &todo.node.peer);
+                        Ok(Some(todo)) => {
                             dht.pace.note(todo.node.peer.mid(), now);
                             if let Some(puncture) = &todo.puncture {
                                 ask_for_puncture(dht, cx, &todo.node, puncture, question);
@@ -227,11 +228,16 @@ impl Lookup {
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {
         let (started, force_nodes) = (self.started, self.question.force_nodes);
         let Some(lane) = self.lanes.get_mut(lane) else { return Ok(()) };
-        let waiting = lane.waiting.iter().find(|waiting| waiting.node.id == node.id);
+        let waiting = lane.waiting.iter().find(|waiting| waiting.node == node);
         let (hops, late) = waiting.map_or((1, false), |waiting| (waiting.hops, waiting.late));
-        lane.waiting.retain(|waiting| waiting.node.id != node.id);
+        lane.waiting.retain(|waiting| waiting.node != node);
         match answer {
-            None => lane.crawl.was_silent(),
+            None => {
+                if !late {
+                    lane.crawl.is_late(&node);
+                }
+                lane.crawl.was_silent();
+            }
             Some(_) if late => lane.crawl.was_late(&node),
             Some(_) => {}
         }
@@ -241,19 +247,24 @@ impl Lookup {
                 dht.stats.nodes_silent += 1;
                 return (TraceEvent::Silent, at);
             };
+            let mut nodes = answer.nodes;
             if !force_nodes && !answer.values.is_empty() {
                 let count = answer.values.len();
-                let values = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
-                lane.crawl.answered(node.clone(), Answer::Values(values));
-                return (TraceEvent::Values(count), at);
+                let values: Vec<_> = answer.values.into_iter().take(MOST_IN_MESSAGE).collect();
+                if values.iter().any(|value| Value::decode(value).is_ok()) {
+                    lane.crawl.answered(node.clone(), Answer::Values(values));
+                    return (TraceEvent::Values(count), at);
+                }
+                // What somebody made up neither ends a search nor contradicts others.
+                nodes.clear();
             }
-            let nodes: Vec<_> = answer
-                .nodes
+            let nodes: Vec<_> = nodes
                 .into_iter()
                 .take(MOST_IN_MESSAGE)
                 .map(|named| {
                     let named = Contact::new(Peer::new(named.key, named.address));
-                    may_be_asked(dht, cx, lane.family, &named, &node).then_some(named)
+                    let named = may_be_asked(dht, cx, lane.family, &named, &node).then_some(named)?;
+                    Some(Contact::new(where_it_is(cx, lane.family, &named.peer)))
                 })
                 .collect();
             let (named, refused) = (nodes.len(), nodes.iter().filter(|node| node.is_none()).count());
@@ -365,11 +376,11 @@ pub(crate) async fn ask(
             let mut newcomer = DhtNode::new(node.peer.clone());
             newcomer.answered(now, now.since(asked));
             dht.add_node(cx, newcomer);
-            dht.remember_token(node.id, answer.token, now);
+            dht.remember_token(node, answer.token, now);
         } else {
-            dht.forget_token(&node.id);
+            dht.forget_token(node);
         }
-        dht.heard(now, family, &node.id, asked, answer.as_ref().err());
+        dht.heard_at(now, family, node, asked, answer.as_ref().err());
     });
     noted.ok()?;
     answer.ok()

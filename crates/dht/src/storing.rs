@@ -150,9 +150,9 @@ async fn store_at(
     let request = StoreRequest { identifier: 0, token, target, values };
     let answer = handle.request_within(patience(node.address()), &node.peer, request).await;
     let noted = handle.with(|dht, cx| {
-        dht.heard(cx.now(), family, &node.id, asked, answer.as_ref().err());
+        dht.heard_at(cx.now(), family, node, asked, answer.as_ref().err());
         if answer.is_err() {
-            dht.forget_token(&node.id);
+            dht.forget_token(node);
         }
     });
     noted.ok()?;

@@ -72,9 +72,7 @@ impl DhtCommunity {
         let now = cx.now();
         for _ in 0..AT_A_TIME {
             // Where nodes are in the table depends on our own address.
-            let ready = |candidate: &Candidate| {
-                candidate.from <= now && self.own_id(cx, candidate.family()).is_some()
-            };
+            let ready = |candidate: &Candidate| candidate.from <= now && self.own_id(cx, candidate.family()).is_some();
             let Some(place) = self.candidates.waiting.iter().position(ready) else { return };
             let Some(candidate) = self.candidates.waiting.remove(place) else { return };
             let peer = candidate.peer.clone();

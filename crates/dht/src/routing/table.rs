@@ -11,6 +11,7 @@ use super::{
 use crate::{
     family::{is_near, is_public},
     id::{Key, NodeId, common_prefix},
+    store::Source,
 };
 
 /// Nodes of one public address in a table.
@@ -109,20 +110,52 @@ impl RoutingTable {
     }
 
     /// Whether so many nodes are known of a newcomer's address, or so many of its network in its bucket, that it gets no place:
-    /// two at one address of the Internet, and half a bucket in one network. Ids follow from addresses, so that whoever has many
-    /// keys at few addresses could fill one part of the table, and with it what we believe to be all the nodes there. In private
-    /// networks and on one machine there may be any number. (The reference has no such rule.)
+    /// two at one address of the Internet (of IPv6, in one network of 64 bits), and half a bucket in one network. Ids follow from
+    /// addresses, so that whoever has many keys at few addresses could fill one part of the table, and with it what we believe
+    /// to be all the nodes there. In private networks and on one machine there may be any number. (The reference has no such
+    /// rule.)
+    ///
+    /// For one that answered, only those count that did: anybody can send something that seems to come from its address.
     #[must_use]
     pub fn is_crowded(&self, newcomer: &DhtNode, now: Time) -> bool {
+        let answered = newcomer.last_response.is_some();
+        let (here, near) = self.crowd(newcomer, now, |node| !answered || node.last_response.is_some());
+        here >= MOST_AT_ONE_ADDRESS || near >= BUCKET_SIZE / 2
+    }
+
+    /// Removes nodes that never answered where they keep out a newcomer that did.
+    pub(crate) fn make_room(&mut self, newcomer: &DhtNode, now: Time) {
+        if newcomer.last_response.is_none() {
+            return;
+        }
+        loop {
+            let (here, near) = self.crowd(newcomer, now, |_| true);
+            let ip = newcomer.address().ip();
+            let (is_here, is_near_by) = (here >= MOST_AT_ONE_ADDRESS, near >= BUCKET_SIZE / 2);
+            let idle = |node: &&DhtNode| node.last_response.is_none() && node.status(now) != NodeStatus::Bad;
+            let of_place =
+                self.nodes().filter(idle).find(|node| is_here && Source::of(node.address().ip()) == Source::of(ip));
+            let of_bucket = || {
+                self.bucket(&newcomer.id()).and_then(|bucket| {
+                    bucket.nodes().iter().filter(idle).find(|node| is_near_by && is_near(node.address().ip(), ip))
+                })
+            };
+            let Some(id) = of_place.or_else(of_bucket).map(DhtNode::id) else { return };
+            self.remove(&id);
+        }
+    }
+
+    /// How many of some nodes are at a newcomer's address, and how many of its bucket in its network.
+    fn crowd(&self, newcomer: &DhtNode, now: Time, counts: impl Fn(&DhtNode) -> bool) -> (usize, usize) {
         let (id, ip) = (newcomer.id(), newcomer.address().ip());
         let Some(bucket) = self.bucket(&id).filter(|bucket| is_public(ip) && bucket.get(&id).is_none()) else {
-            return false;
+            return (0, 0);
         };
-        let counts = |node: &&DhtNode| node.status(now) != NodeStatus::Bad;
+        let counts = |node: &&DhtNode| node.status(now) != NodeStatus::Bad && counts(node);
         // Nodes at one address share 24 bits of their ids, and with few exceptions a bucket.
-        let here = self.nodes().filter(counts).filter(|node| node.address().ip() == ip).count();
+        let here = self.nodes().filter(counts).filter(|node| Source::of(node.address().ip()) == Source::of(ip)).count();
         let near = bucket.nodes().iter().filter(counts).filter(|node| is_near(node.address().ip(), ip)).count();
-        here >= MOST_AT_ONE_ADDRESS || near >= BUCKET_SIZE / 2
+        (here, near)
     }
 
     /// Adds a node, or notes its new address; `None` if there is no room for it. What is returned is the table's own.

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr, net::SocketAddr};
 
-use ipv8_core::{Community, Context, OverlayConfig, Peer, Routes};
+use ipv8_core::{Community, Context, OverlayConfig, Peer, Routes, Time};
 use ipv8_dht::{
-    DHT_COMMUNITY, DhtCommunity, DhtConfig, Family, Sign,
+    DHT_COMMUNITY, DhtCommunity, DhtConfig, Family, NodeId, Sign,
     messages::{FindRequest, FindResponse, Node, PingRequest, StoreRequest, StoreResponse},
-    routing::DhtNode,
+    routing::{DhtNode, RoutingTable},
 };
 use ipv8_sim::{Link, NodeOptions};
 
@@ -33,6 +33,47 @@ fn a_thousand_keys_at_one_address_are_two_nodes() {
     let (counts, crowded) = ours.1.with(|dht, _| (of_addresses(dht), dht.stats().nodes_crowded)).unwrap();
     assert_eq!(counts.into_values().collect::<Vec<_>>(), [2]);
     assert_eq!(crowded, 998);
+}
+
+#[test]
+fn keys_that_never_answered_keep_nobody_out_who_does() {
+    for [place, first, second] in
+        [["198.51.100.7:7", "198.51.100.7:8", "198.51.100.7:9"], ["[2a::7]:7", "[2a::8]:7", "[2a::9]:7"]]
+    {
+        let at = |number: u32, address: &str| {
+            DhtNode::new(Peer::new(many(number).public().clone(), address.parse().unwrap()))
+        };
+        let mut table = RoutingTable::new(NodeId([0; 20]));
+        table.add(at(1, first), Time::ZERO);
+        table.add(at(2, second), Time::ZERO);
+        let mut newcomer = at(3, place);
+        assert!(table.is_crowded(&newcomer, Time::ZERO), "{place}");
+        newcomer.answered(Time::ZERO, secs(1));
+        assert!(!table.is_crowded(&newcomer, Time::ZERO), "{place}");
+        for (number, address) in [(1, first), (2, second)] {
+            let id = at(number, address).id();
+            table.get_mut(&id).unwrap().answered(Time::ZERO, secs(1));
+        }
+        assert!(table.is_crowded(&newcomer, Time::ZERO), "{place}");
+    }
+}
+
+#[test]
+fn who_answers_gets_the_place_of_one_that_never_did() {
+    let ours = node();
+    for number in 0..2 {
+        send(&ours, (&many(number), &format!("198.51.100.7:{}", 1_000 + number)), &PingRequest { identifier: 1 });
+    }
+    let counts = |dht: &DhtCommunity| of_addresses(dht).into_values().collect::<Vec<_>>();
+    ours.1
+        .with(|dht, cx| {
+            let mut newcomer = DhtNode::new(Peer::new(many(2).public().clone(), "198.51.100.7:7".parse().unwrap()));
+            assert!(dht.add_node(cx, newcomer.clone()).is_none());
+            newcomer.answered(cx.now(), secs(1));
+            assert!(dht.add_node(cx, newcomer).is_some());
+            assert_eq!(counts(dht), [2]);
+        })
+        .unwrap();
 }
 
 #[test]
