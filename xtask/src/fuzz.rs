@@ -24,6 +24,9 @@ const INSTRUMENTATION: &str = "--cfg fuzzing -Cpasses=sancov-module -Ccodegen-un
     -Cllvm-args=-sanitizer-coverage-trace-compares \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0";
 
+/// What .cargo/config.toml says for other builds, which these flags take the place of: the same code is to be fuzzed.
+const BACKEND: &str = if cfg!(target_arch = "x86_64") { r#" --cfg curve25519_dalek_backend="avx512""# } else { "" };
+
 /// What a target starts from: hex strings of golden files that begin like this.
 struct Seeds {
     files: &'static [&'static str],
@@ -138,7 +141,7 @@ fn fuzz(name: &str, seconds: u32, notes: &mut Notes) -> Result<Outcome, Failure>
         build.args(["--features", "vendored"]);
     }
     build.arg("--target-dir");
-    shell::run(build.arg(&directory).env("RUSTFLAGS", INSTRUMENTATION))?;
+    shell::run(build.arg(&directory).env("RUSTFLAGS", format!("{INSTRUMENTATION}{BACKEND}")))?;
 
     let fuzz = root().join("fuzz");
     let corpus = made(fuzz.join("corpus").join(name))?;

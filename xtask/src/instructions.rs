@@ -31,7 +31,11 @@ pub(crate) fn run(arguments: &[String], notes: &mut Notes) -> Result<Outcome, Fa
     }
     let compiler = shell::output(Command::new("rustc").arg("--version").stderr(Stdio::inherit()))?.trim().to_owned();
     let path = root().join("bench/instructions.txt");
-    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let kept = match fs::read_to_string(&path) {
+        Ok(kept) => kept,
+        Err(_) if update => String::new(),
+        Err(error) => return Err(Failure::Failed(format!("{}: {error}", path.display()))),
+    };
     if !update && !kept.lines().any(|line| line == format!("# {compiler}")) {
         let reason = format!("bench/instructions.txt is not of {compiler}: cargo xtask instructions --update");
         return Ok(Outcome::Skipped(reason));
@@ -73,8 +77,12 @@ fn instructions(program: &PathBuf, name: &str, count: u64) -> Result<u64, Failur
 }
 
 fn compare(kept: &str, counted: &BTreeMap<&str, u64>, notes: &mut Notes) -> Result<Outcome, Failure> {
-    let kept: BTreeMap<&str, u64> =
-        kept.lines().filter_map(|line| line.split_once(' ')).filter_map(|(n, c)| Some((n, c.parse().ok()?))).collect();
+    let kept: BTreeMap<&str, u64> = kept
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once(' '))
+        .filter_map(|(n, c)| Some((n, c.parse().ok()?)))
+        .collect();
     let (mut changed, mut risen) = (Vec::new(), false);
     println!("{:40}{:>16}{:>16}{:>10}", "", "kept", "now", "change");
     for (name, now) in counted {
@@ -90,6 +98,10 @@ fn compare(kept: &str, counted: &BTreeMap<&str, u64>, notes: &mut Notes) -> Resu
             changed.push(format!("{name} {:+.1} %", change * 100.0));
             risen |= change > 0.0;
         }
+    }
+    for name in kept.keys().filter(|name| !counted.contains_key(*name)) {
+        changed.push(format!("{name} is no more"));
+        risen = true;
     }
     if changed.is_empty() {
         return Ok(Outcome::Passed);

@@ -140,7 +140,7 @@ impl Outbox {
         let mut made = self.sign_together(signer).into_iter();
         for Unsigned { to, mut bytes, signer: key } in self.unsigned.drain(..) {
             if let Some(key) = key {
-                let signature = made.next().unwrap_or_else(|| signer.sign(&key, &bytes));
+                let signature = made.next().flatten().unwrap_or_else(|| signer.sign(&key, &bytes));
                 let Ok(signature) = signature else {
                     stats.drop(DropReason::TooLarge);
                     continue;
@@ -153,7 +153,7 @@ impl Outbox {
     }
 
     /// The signatures of all that waits for one, if the signer would rather make them together.
-    fn sign_together(&self, signer: &dyn Signer) -> Vec<Result<Signature, SignError>> {
+    fn sign_together(&self, signer: &dyn Signer) -> Vec<Option<Result<Signature, SignError>>> {
         if !signer.takes_many() || self.unsigned.len() < 2 {
             return Vec::new();
         }

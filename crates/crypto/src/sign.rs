@@ -25,7 +25,7 @@ pub trait Signer: Send {
     /// Signs several messages.
     fn sign_all(&self, jobs: &mut [SignJob<'_>]) {
         for job in jobs {
-            job.signature = Some(self.sign(job.key, job.message));
+            job.finish(self.sign(job.key, job.message));
         }
     }
 }
@@ -45,13 +45,27 @@ impl<'a> SignJob<'a> {
         Self { key, message, signature: None }
     }
 
-    /// The signature.
-    ///
-    /// # Errors
-    ///
-    /// As [`PrivateKey::sign`]. What no [`Signer::sign_all`] was given is signed now.
-    pub fn into_signature(self) -> Result<Signature, SignError> {
-        self.signature.unwrap_or_else(|| self.key.sign(self.message))
+    /// Whose signature it is to be.
+    #[must_use]
+    pub const fn key(&self) -> &'a PrivateKey {
+        self.key
+    }
+
+    /// What is to be signed.
+    #[must_use]
+    pub const fn message(&self) -> &'a [u8] {
+        self.message
+    }
+
+    /// Done: the signature, or why there is none.
+    pub fn finish(&mut self, signature: Result<Signature, SignError>) {
+        self.signature = Some(signature);
+    }
+
+    /// What came of it; `None` if nobody [finished](Self::finish) it.
+    #[must_use]
+    pub fn into_signature(self) -> Option<Result<Signature, SignError>> {
+        self.signature
     }
 }
 

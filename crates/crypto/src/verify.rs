@@ -22,7 +22,8 @@ pub struct Job<'a> {
     pub signature: &'a [u8],
 }
 
-/// A way to verify the signatures of a batch of packets. All ways give the verdicts of [`PublicKey::verify`].
+/// A way to verify the signatures of a batch of packets. All ways give the verdicts of [`PublicKey::verify`] for whatever
+/// honest keys signed, and all but [`Batched`](crate::Batched) for everything else.
 pub trait Verifier: Send {
     /// Clears `verdicts` and puts there one verdict a job, in their order.
     fn verify(&mut self, jobs: &[Job<'_>], verdicts: &mut Vec<bool>);

@@ -28,7 +28,7 @@ fn key(seed: u64) -> PrivateKey {
 /// Lets a key take part in batches: some of its signatures held.
 fn met(key: &PrivateKey) -> PublicKey {
     let public = PublicKey::from_bytes(key.public().as_bytes()).unwrap();
-    for _ in 0..4 {
+    for _ in 0..16 {
         assert!(public.verify(b"hello", &key.sign(b"hello").unwrap()));
     }
     public
@@ -131,6 +131,48 @@ fn an_owner_can_make_signatures_that_hold_in_some_batches_only() {
         }
     }
     assert!(taken > 0 && refused > 0, "taken {taken}, refused {refused}");
+}
+
+/// A signature of the key's owner over R as it is written here, which holds for whoever does not look at R's encoding or order.
+fn with_r(secret: &ExpandedSecretKey, public: &PublicKey, message: &[u8], r: [u8; 32]) -> Vec<u8> {
+    let hash = Sha512::new().chain_update(r).chain_update(&public.as_bytes()[42..]).chain_update(message);
+    let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+    [r, (k * secret.scalar).to_bytes()].concat()
+}
+
+/// R of small order, and what is no usual encoding of a point: single verification takes some and refuses others, and a batch has
+/// to say the same.
+#[test]
+fn unusual_points_have_the_verdict_of_single_verification() {
+    let owner = key(1);
+    let seed: [u8; 32] = owner.to_bytes()[42..].try_into().unwrap();
+    let (secret, public) = (ExpandedSecretKey::from(&seed), met(&owner));
+    let mut points: Vec<[u8; 32]> = EIGHT_TORSION.iter().map(|point| point.compress().to_bytes()).collect();
+    // y + p where that fits, and the sign of x = 0.
+    for low in 0..19_u8 {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (0xed + low, 0x7f);
+        points.push(bytes);
+    }
+    points.push([0; 32]);
+    let signs = points.clone().into_iter().map(|mut point| {
+        point[31] ^= 0x80;
+        point
+    });
+    points.extend(signs);
+    let (mut held, mut refused) = (0, 0);
+    for point in points {
+        for number in 0..16_u8 {
+            let (message, honest) = ([number; 8], owner.sign(b"beside it").unwrap());
+            let signature = with_r(&secret, &public, &message, point);
+            let beside = Job { key: &public, message: b"beside it", signature: &honest };
+            let jobs = [Job { key: &public, message: &message, signature: &signature }, beside, beside, beside];
+            let alone = public.verify(&message, &signature);
+            assert_eq!(verdicts(&mut Batched::default(), &jobs), [alone, true, true, true], "{}", hex::encode(point));
+            if alone { held += 1 } else { refused += 1 }
+        }
+    }
+    assert!(held > 0 && refused > 0, "{held} {refused}");
 }
 
 /// Forged signatures under keys that everybody knows cost little more than one by one.

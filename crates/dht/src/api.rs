@@ -127,13 +127,17 @@ impl Dht {
     /// Stores a value on the eight nodes that are closest to its key, and here if we are one of them. At most 170 bytes with
     /// what the value is wrapped in: 169 of data unsigned, 23 signed with a key of curve25519.
     ///
-    /// Nodes forget it after an hour or two, unless [`DhtConfig::republish`](crate::DhtConfig::republish) is set. A signed
-    /// value takes the place of the signer's older one under the same key.
+    /// Nodes forget it after an hour or two, unless [`DhtConfig::republish`](crate::DhtConfig::republish) is set and fewer than
+    /// [`MOST_PUBLICATIONS`](crate::MOST_PUBLICATIONS) values are stored again already ([`Stored::republished`]). Then it is
+    /// stored again even if no node took it now.
+    ///
+    /// A signed value takes the place of the signer's older one under the same key, here too. Its version is the time in
+    /// seconds since 1970, or one more than that of the last one that this node signed under the key, whichever is higher.
     ///
     /// # Errors
     /// If it is too long, no node is known, none confirmed that it keeps it, or our own disk fails.
     pub async fn store(&self, key: Key, data: &[u8], sign: Sign) -> Result<Stored, StoreError> {
-        let value = self.handle.with(|_, cx| {
+        let value = self.handle.with(|dht, cx| {
             let most = value::max_data_len(sign, cx.my_key());
             if data.len() > most {
                 return Err(StoreError::TooLong { len: data.len(), most });
@@ -141,28 +145,31 @@ impl Dht {
             match sign {
                 Sign::No => Ok(value::encode_unsigned(data)),
                 Sign::Yes => {
-                    let version = u32::try_from(cx.unix_time().as_secs()).unwrap_or(u32::MAX);
+                    let unix = u32::try_from(cx.unix_time().as_secs()).unwrap_or(u32::MAX);
+                    let version = dht.publications.next_version(key, cx.my_key(), unix);
                     Ok(value::encode_signed(data, version, cx.private_key())?)
                 }
             }
         })??;
         let result = store_near(&self.handle, key, value.clone()).await;
         // What could not be stored now may be later.
-        let written = self.handle.with(|dht, cx| {
+        let (republished, written) = self.handle.with(|dht, cx| {
+            let mut republished = false;
             if let Some(every) = dht.config.republish {
                 let due = cx.now() + jittered(every, cx);
-                if !dht.publications.add(key, value, due) {
-                    tracing::warn!("a value will not be stored again: there are too many");
+                republished = dht.publications.add(key, value, due);
+                if !republished {
+                    tracing::warn!("a value will not be stored again: there are too many, or a newer one is");
                 }
             }
-            dht.when_written(cx)
+            (republished, dht.when_written(cx))
         })?;
         let written = written.await;
         match result? {
             None => Err(StoreError::NoNodes),
             Some((stored, asked)) if stored.nodes.is_empty() => Err(StoreError::NotConfirmed { asked }),
             Some((stored, _)) => match written {
-                Ok(()) => Ok(stored),
+                Ok(()) => Ok(Stored { republished, ..stored }),
                 Err(error) => Err(StoreError::NotWritten { nodes: stored.nodes.len(), error }),
             },
         }

@@ -74,6 +74,8 @@ pub struct DhtCommunity {
     /// What nodes gave us, so that we can store there.
     tokens: IndexMap<NodeId, (Time, Token)>,
     pub(crate) pace: Pace,
+    /// Nodes that are stored on by tasks that nobody waits for.
+    pub(crate) storing_later: usize,
     pub(crate) publications: Publications,
     pub(crate) discovery: Discovery,
     /// When our own neighbourhood was searched last.
@@ -114,6 +116,7 @@ impl DhtCommunity {
             own: OwnAddresses::default(),
             secrets: None,
             tokens: IndexMap::new(),
+            storing_later: 0,
             publications: Publications::default(),
             discovery: Discovery::default(),
             joined: Families::default(),
@@ -157,6 +160,12 @@ impl DhtCommunity {
     #[must_use]
     pub fn token_count(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// How many nodes values are being stored on that nobody waits for any more; at most [`MOST_LATER`](crate::MOST_LATER).
+    #[must_use]
+    pub const fn storing_later(&self) -> usize {
+        self.storing_later
     }
 
     /// The nodes that are known of an address family; `None` before the first.

@@ -57,7 +57,7 @@ pub use self::{
     own::OWN_ADDRESS_AFTER,
     publish::MOST_PUBLICATIONS,
     stats::DhtStats,
-    storing::Stored,
+    storing::{MOST_LATER, Stored},
     value::{Sign, Value},
 };
 

@@ -349,7 +349,7 @@ fn ask_for_puncture(dht: &mut DhtCommunity, cx: &mut Context<'_>, node: &Contact
 }
 
 /// Asks one node, and notes how it behaves.
-async fn ask(
+pub(crate) async fn ask(
     handle: &Handle<DhtCommunity>,
     family: Family,
     node: &Contact,

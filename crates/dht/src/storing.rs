@@ -2,8 +2,7 @@
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry, Task};
-
+use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry, Task, Time};
 use parking_lot::Mutex;
 
 use crate::{
@@ -12,9 +11,10 @@ use crate::{
     discovery::crowd::Crowd,
     family::Family,
     id::Key,
-    lookup::TraceStep,
+    lookup::{Question, TraceStep, ask},
     messages::StoreRequest,
     store::{Put, Source},
+    token::Token,
 };
 
 /// How long a node is waited for: 1.5 seconds, then asked again, and waited for another 3. To store twice does no harm. The
@@ -29,15 +29,24 @@ const ENOUGH: usize = 2;
 /// Nodes that take longer than this to confirm hold up nobody if half of them did.
 const AT_ONCE: Duration = Duration::from_millis(700);
 
+/// Nodes that are stored on later at a time, see [`Stored::later`].
+pub const MOST_LATER: usize = 256;
+
 /// Who has a value.
 #[derive(Clone, Debug, Default)]
 pub struct Stored {
     /// The nodes that said so.
     pub nodes: Vec<Peer>,
-    /// On how many more it may be stored within seconds: they were asked too much lately, or did not answer at once.
+    /// On how many more it may be stored yet: they were asked too much lately and are as soon as that is possible, within
+    /// seconds usually, or they were asked and did not answer at once. Whether they keep it is not told. At most
+    /// [`MOST_LATER`] such tasks of a node run; nodes beyond are given up, and do not count here.
     pub later: usize,
     /// Whether this node keeps it too, being one of the closest.
     pub here: bool,
+    /// Whether it is stored again and again: not unless [`DhtConfig::republish`](crate::DhtConfig::republish) says so, if
+    /// there are [`MOST_PUBLICATIONS`](crate::MOST_PUBLICATIONS) already, or if a newer one of ours took its place meanwhile.
+    /// [`Dht::forget`](crate::Dht::forget) makes room.
+    pub republished: bool,
     /// How the nodes were searched for, in order.
     pub trace: Vec<TraceStep>,
     /// Those later ones.
@@ -110,12 +119,26 @@ pub(crate) async fn store_on(
         confirmed.extend(more);
         left = still_left;
     }
-    let later = left.len();
+    let later = handle.with(|dht, _| admit_later(&mut dht.storing_later, left.len()))?;
     let outstanding = Outstanding::default();
-    for storing in left {
-        outstanding.0.lock().push(handle.spawn(storing)?);
+    for storing in left.into_iter().take(later) {
+        let of = handle.clone();
+        let task = async move {
+            let confirmed = storing.await;
+            // Without its community there is nothing to count.
+            let _ = of.with(|dht, _| dht.storing_later = dht.storing_later.saturating_sub(1));
+            confirmed
+        };
+        outstanding.0.lock().push(handle.spawn(task)?);
     }
-    Ok(Stored { nodes: confirmed, later, here, trace: Vec::new(), outstanding })
+    Ok(Stored { nodes: confirmed, later, here, outstanding, ..Stored::default() })
+}
+
+/// Of so many nodes that could be stored on later, how many are, and run from now on.
+fn admit_later(running: &mut usize, wanted: usize) -> usize {
+    let admitted = wanted.min(MOST_LATER.saturating_sub(*running));
+    *running = running.saturating_add(admitted);
+    admitted
 }
 
 type Storing = Pin<Box<dyn Future<Output = Option<Peer>> + Send>>;
@@ -143,7 +166,8 @@ async fn most(handle: &Handle<DhtCommunity>, storing: Vec<Storing>) -> (Vec<Peer
     (confirmed.into_iter().flatten().collect(), left.into_iter().flatten().collect())
 }
 
-/// Stores on one node; once that is possible, if we asked it too much lately.
+/// Stores on one node; once that is possible, if we asked it too much lately. If its token is too old by then, it is asked for
+/// another.
 async fn store_at(
     handle: &Handle<DhtCommunity>,
     family: Family,
@@ -151,19 +175,12 @@ async fn store_at(
     target: Key,
     values: Vec<Vec<u8>>,
 ) -> Option<Peer> {
-    let mid = node.peer.mid();
-    let (asked, token) = loop {
-        let ready = handle.with(|dht, cx| {
-            let (now, free) = (cx.now(), dht.pace.free_at(&mid));
-            if free > now {
-                return Err(free.since(now));
-            }
-            dht.pace.note(mid, now);
-            Ok((now, dht.token_of(&node.id, now)))
-        });
-        match ready.ok()? {
-            Ok((asked, token)) => break (asked, token?),
-            Err(wait) => handle.sleep(wait).await,
+    let (asked, token) = match turn(handle, node).await? {
+        (asked, Some(token)) => (asked, token),
+        (_, None) => {
+            ask(handle, family, node, Question { target, force_nodes: true, offset: 0 }).await?;
+            let (asked, token) = turn(handle, node).await?;
+            (asked, token?)
         }
     };
     let request = StoreRequest { identifier: 0, token, target, values };
@@ -176,4 +193,64 @@ async fn store_at(
     });
     noted.ok()?;
     answer.ok().map(|_| node.peer.clone())
+}
+
+/// Waits until a node may be asked something, which counts as asked then; when that was, and its token if that is still good.
+async fn turn(handle: &Handle<DhtCommunity>, node: &Contact) -> Option<(Time, Option<Token>)> {
+    let mid = node.peer.mid();
+    loop {
+        let ready = handle.with(|dht, cx| {
+            let (now, free) = (cx.now(), dht.pace.free_at(&mid));
+            if free > now {
+                return Err(free.since(now));
+            }
+            dht.pace.note(mid, now);
+            Ok((now, dht.token_of(&node.id, now)))
+        });
+        match ready.ok()? {
+            Ok(turn) => return Some(turn),
+            Err(wait) => handle.sleep(wait).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+    use ipv8_sim::{NodeOptions, World};
+
+    use super::*;
+    use crate::value::encode_unsigned;
+
+    #[test]
+    fn a_node_whose_token_is_gone_is_asked_for_another() {
+        let mut world = World::builder(1).build();
+        let mut add = || {
+            world.add_node(NodeOptions::default().setup(|node| {
+                node.load(DhtCommunity::default().overlay().no_strategies()).unwrap();
+            }))
+        };
+        let (one, other) = (add(), add());
+        world.run_for(Duration::from_secs(1));
+        let handle = world.find::<DhtCommunity>(one).unwrap();
+        let node = Contact::new(Peer::new(world.node(other).key().clone(), world.address(other)));
+        let storing = {
+            let handle = handle.clone();
+            async move { store_at(&handle, Family::V4, &node, [1; 20], vec![encode_unsigned(b"one")]).await }
+        };
+        let stored = world.complete(&handle, Duration::from_secs(60), storing).unwrap();
+        assert_eq!(stored.map(|peer| peer.mid()), Some(world.node(other).key().mid()));
+        let kept = world.find::<DhtCommunity>(other).unwrap().with(|dht, _| dht.store(Family::V4).len());
+        assert_eq!(kept.unwrap(), 1);
+    }
+
+    #[test]
+    fn no_more_nodes_are_stored_on_later_than_the_limit() {
+        let mut running = 0;
+        let admitted: usize = (0..1_000).map(|_| admit_later(&mut running, 7)).sum();
+        assert_eq!((admitted, running), (MOST_LATER, MOST_LATER));
+        running -= 3;
+        assert_eq!((admit_later(&mut running, 7), running), (3, MOST_LATER));
+    }
 }

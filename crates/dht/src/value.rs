@@ -76,7 +76,7 @@ impl Value {
     /// or of the whole value if it is not signed.
     #[must_use]
     pub fn storage_id(&self, bytes: &[u8]) -> [u8; 20] {
-        Sha1::digest(self.key.as_deref().unwrap_or(bytes)).into()
+        self.key.as_deref().map_or_else(|| Sha1::digest(bytes).into(), signer_id)
     }
 
     /// The member id of the signer.
@@ -89,6 +89,19 @@ impl Value {
     #[must_use]
     pub fn signer_bytes(&self) -> Option<&[u8]> {
         self.key.as_deref()
+    }
+}
+
+/// The storage id of what is signed with a key.
+pub(crate) fn signer_id(key: &[u8]) -> [u8; 20] {
+    Sha1::digest(key).into()
+}
+
+/// Storage id and version of a value of our own, whose signature is not checked. What is no value stands for itself.
+pub(crate) fn identity(bytes: &[u8]) -> ([u8; 20], u32) {
+    match bytes.split_first().and_then(|(kind, rest)| (*kind == SIGNED).then(|| read_signed(rest)).flatten()) {
+        Some((_, version, key)) => (signer_id(key), version),
+        None => (Sha1::digest(bytes).into(), 0),
     }
 }
 

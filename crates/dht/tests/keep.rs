@@ -13,7 +13,7 @@ use ipv8_core::{
 };
 use ipv8_dht::{
     DHT_COMMUNITY, Dht, DhtCommunity, DhtConfig, Family, KeepError,
-    keep::{DiskError, MOST_WAITING, MemoryDisk, Saved},
+    keep::{DiskError, MOST_WAITING, MemoryDisk, Saved, SavedNode},
     messages::{FindRequest, StoreRequest},
     value,
 };
@@ -33,6 +33,10 @@ struct Kept {
 
 impl Kept {
     fn new(disk: &MemoryDisk, takes: Duration) -> Self {
+        Self::restored(disk, disk.saved(), takes)
+    }
+
+    fn restored(disk: &MemoryDisk, saved: Saved, takes: Duration) -> Self {
         let mut config = NodeConfig::new(key(99), [3; 32]);
         config.blocking = Blocking::Inline(takes);
         config.unix_origin = secs(1_790_000_000);
@@ -40,7 +44,7 @@ impl Kept {
         let (lan, v4) = (Some("10.0.0.1:1".parse().unwrap()), Some("10.0.0.1:1".parse().unwrap()));
         node.set_interfaces(Interfaces { lan, v4, v6: None, machine: Vec::new() });
         let dht = DhtConfig { republish: Some(secs(1_800)), ..DhtConfig::default() };
-        let community = DhtCommunity::kept(dht, Box::new(disk.clone()), disk.saved(), secs(1_790_000_000));
+        let community = DhtCommunity::kept(dht, Box::new(disk.clone()), saved, secs(1_790_000_000));
         let handle = node.load(community.overlay().no_strategies()).unwrap();
         handle.with(|_, cx| cx.set_wan("10.0.0.1:1".parse().unwrap())).unwrap();
         Self { node, handle, disk: disk.clone() }
@@ -188,6 +192,29 @@ fn what_came_last_is_written_when_the_community_is_unloaded() {
     assert_eq!((answers, disk.saved().v4.len()), (2, 2));
     drop(unloading);
     assert!(!kept.handle.is_loaded());
+}
+
+#[test]
+fn nodes_that_cannot_be_reached_from_here_are_written_with_those_that_are_there() {
+    let disk = MemoryDisk::default();
+    let mut saved = Saved::default();
+    let node = |seed, address: &str| SavedNode { address: address.parse().unwrap(), key: key(seed).public().clone() };
+    // The host has no IPv6 in this run. The other does not answer any more.
+    let (unreachable, gone) = (node(1, "[2001:db8::7]:7"), node(2, "10.0.0.7:7"));
+    saved.nodes = vec![unreachable.clone(), gone];
+    let kept = Kept::restored(&disk, saved, Duration::ZERO);
+    let live = node(3, "10.0.0.8:8");
+    kept.handle
+        .with(|dht, cx| {
+            let peer = ipv8_core::Peer::new(live.key.clone(), live.address);
+            let node = dht.add_node(cx, ipv8_dht::routing::DhtNode::new(peer)).unwrap();
+            node.answered(Time::ZERO, secs(1));
+        })
+        .unwrap();
+    for second in 0..700 {
+        kept.sent(at(second * 1_000));
+    }
+    assert_eq!(disk.saved().nodes, [live, unreachable]);
 }
 
 /// A world of walking nodes, of which the first has a disk.

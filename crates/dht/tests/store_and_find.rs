@@ -45,6 +45,31 @@ fn a_newer_value_of_a_signer_takes_the_place_of_the_older() {
 }
 
 #[test]
+fn versions_of_one_second_follow_each_other_and_the_last_is_stored_again() {
+    let mut world = world(4, Link::default());
+    let nodes = grown(&mut world, 10, &DhtConfig { republish: Some(secs(600)), ..DhtConfig::default() });
+    let key = [78; 20];
+    let stored = run(&mut world, nodes[4], |dht| async move {
+        let mut stored = Vec::new();
+        for data in 0..4 {
+            stored.push(dht.store(key, &[data], Sign::Yes).await.unwrap());
+        }
+        stored
+    });
+    assert!(stored.iter().all(|stored| stored.republished));
+    let found = run(&mut world, nodes[9], |dht| async move { dht.find_values(key).await.unwrap() });
+    assert_eq!(found.iter().map(|value| value.data.clone()).collect::<Vec<_>>(), [[3]]);
+    let publications = common::dht(&world, nodes[4]).publications().unwrap();
+    let data = publications.iter().map(|(_, value)| ipv8_dht::Value::decode(value).unwrap().data);
+    assert_eq!(data.collect::<Vec<_>>(), [[3]]);
+    // What is not to be stored again says so.
+    let mut world = common::world(4, Link::default());
+    let nodes = grown(&mut world, 10, &DhtConfig::default());
+    let stored = run(&mut world, nodes[4], |dht| async move { dht.store(key, b"once", Sign::No).await.unwrap() });
+    assert!(!stored.republished);
+}
+
+#[test]
 fn the_closest_nodes_are_found() {
     let mut world = world(3, Link::default());
     let nodes = grown(&mut world, 100, &DhtConfig::default());

@@ -85,6 +85,121 @@ fn addresses_of_one_ipv6_network_are_one_source() {
     assert_eq!(store.len(), 50);
 }
 
+/// The 64-bit network of this number in the 48-bit network of that.
+fn network(site: u16, number: u16) -> Source {
+    Source::of(IpAddr::from([0x2001, 0xdb8, site, number, 0, 0, 0, 1]))
+}
+
+#[test]
+fn who_has_many_small_ipv6_networks_does_not_push_out_who_has_one() {
+    let mut store = MemoryStore::new(LIMITS);
+    let mine = |store: &MemoryStore| (0..10).filter(|id| has(store, u8::try_from(*id).unwrap(), 7_000 + id)).count();
+    for id in 0..10 {
+        store.put(entry(u8::try_from(id).unwrap(), 7_000 + id, network(1, 1)), NOW);
+    }
+    // A flood of everything, then of one key.
+    for id in 0..1_000_u16 {
+        store.put(entry(u8::try_from(id % 200).unwrap(), id.into(), network(2, id)), NOW + Duration::from_secs(1));
+    }
+    assert_eq!((store.len(), mine(&store)), (100, 10));
+    for id in 1_000..2_000_u16 {
+        store.put(entry(3, id.into(), network(2, id)), NOW + Duration::from_secs(1));
+    }
+    assert_eq!((store.len(), mine(&store)), (100, 10));
+    // Of a network of 48 bits, that of 64 bits which has most makes room.
+    let mut store = MemoryStore::new(LIMITS);
+    store.put(entry(1, 1, network(1, 1)), NOW);
+    for id in 100..300 {
+        store.put(entry(u8::try_from(id % 200).unwrap(), id, network(1, 2)), NOW + Duration::from_secs(1));
+    }
+    for id in 1_000..2_000_u16 {
+        store.put(entry(u8::try_from(id % 200).unwrap(), id.into(), from(u8::try_from(id % 3).unwrap())), NOW);
+    }
+    assert!(has(&store, 1, 1));
+}
+
+#[test]
+fn of_sources_that_have_as_many_that_makes_room_whose_value_expires_first() {
+    let mut store = MemoryStore::new(LIMITS);
+    for last in (0..100_u8).rev() {
+        // Those at higher addresses come first.
+        store.put(entry(last, last.into(), from(last)), NOW + Duration::from_secs(100 - u64::from(last)));
+    }
+    store.put(entry(200, 200, from(200)), NOW + Duration::from_secs(200));
+    assert!(!has(&store, 99, 99) && has(&store, 0, 0) && has(&store, 200, 200));
+}
+
+#[test]
+fn who_copies_a_value_does_not_take_it_along_by_a_flood() {
+    let later = NOW + Duration::from_secs(10);
+    let flood = |store: &mut MemoryStore, source| {
+        for id in 100..300 {
+            store.put(entry(1, id, source), later + Duration::from_secs(10));
+        }
+    };
+    for others in [0, 20] {
+        // The author has other values too, or none.
+        let with_others = || {
+            let mut store = MemoryStore::new(LIMITS);
+            for key in 0..others {
+                store.put(entry(10 + key, 5, from(1)), NOW);
+            }
+            store
+        };
+        // A copy comes between.
+        let mut store = with_others();
+        store.put(entry(1, 7, from(1)), NOW);
+        store.put(entry(1, 7, from(9)), later);
+        flood(&mut store, from(9));
+        assert!(has(&store, 1, 7), "copied later, {others} others");
+        // The flood is there already when its author brings it again.
+        let mut store = with_others();
+        store.put(entry(1, 8, from(9)), NOW);
+        store.put(entry(1, 7, from(9)), NOW + Duration::from_secs(1));
+        for id in 100..118 {
+            store.put(entry(1, id, from(9)), later);
+        }
+        store.put(entry(1, 7, from(1)), later);
+        flood(&mut store, from(9));
+        assert!(has(&store, 1, 7), "flooded first, {others} others");
+        // The same on other keys.
+        let mut store = with_others();
+        store.put(entry(1, 7, from(9)), NOW);
+        for id in 100..140 {
+            store.put(entry(u8::try_from(id).unwrap(), id, from(9)), later);
+        }
+        store.put(entry(1, 7, from(1)), later);
+        for id in 140..240 {
+            store.put(entry(u8::try_from(id).unwrap(), id, from(9)), later + Duration::from_secs(10));
+        }
+        assert!(has(&store, 1, 7), "flooded other keys first, {others} others");
+    }
+}
+
+#[test]
+fn the_counts_are_right_whatever_comes_and_goes() {
+    let mut store = MemoryStore::new(LIMITS);
+    for round in 0..20_000_u32 {
+        // Numbers that are spread evenly enough.
+        let mixed = round.wrapping_mul(2_654_435_761) >> 8;
+        let source = match mixed % 5 {
+            0 => Source::Own,
+            1 => network(u16::try_from(mixed % 3).unwrap(), u16::try_from(mixed / 7 % 9).unwrap()),
+            _ => from(u8::try_from(mixed / 5 % 4).unwrap()),
+        };
+        let now = NOW + Duration::from_secs(u64::from(round / 4));
+        store.put(entry(u8::try_from(mixed / 11 % 12).unwrap(), mixed / 13 % 40, source), now);
+        store.expire(now);
+        assert!(store.len() <= LIMITS.total);
+    }
+    let mut of_source = std::collections::BTreeMap::<Source, usize>::new();
+    store.for_each(&mut |entry| *of_source.entry(entry.source).or_default() += 1);
+    assert!(of_source.len() > 5 && of_source.values().all(|count| *count <= LIMITS.per_source), "{of_source:?}");
+    assert_eq!(of_source.values().sum::<usize>(), store.len());
+    assert_eq!(store.expire(NOW + Duration::from_secs(100_000)), of_source.values().sum::<usize>());
+    assert!(store.is_empty());
+}
+
 #[test]
 fn looking_for_what_is_not_there_leaves_nothing() {
     let store = MemoryStore::new(LIMITS);

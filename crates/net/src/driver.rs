@@ -24,8 +24,12 @@ use crate::{
     watchdog::Guarded,
 };
 
-/// Batches that are read at once where datagrams come faster than the node takes them: what a receive buffer holds.
+/// Batches that are read at once from a socket where datagrams come faster than the node takes them: what a receive buffer holds.
 const MOST_READS: usize = 16;
+
+/// For so long after datagrams began to come faster than the node takes them, those of a single sender that find no place wait
+/// in the kernel's buffer: a burst is over by then. What lasts longer is a flood, which would keep everybody else out of it.
+const BURST: Duration = Duration::from_millis(200);
 
 /// Names that are being resolved at once, waiting ones included; the node keeps the others.
 const MOST_LOOKUPS: usize = 64;
@@ -46,6 +50,8 @@ impl Wake for Wakeup {
 struct Socket {
     udp: UdpSocket,
     is_ipv4: bool,
+    /// The last read found a whole batch.
+    was_full: bool,
 }
 
 pub(crate) struct Driver {
@@ -61,8 +67,10 @@ pub(crate) struct Driver {
     /// What came faster than the node took it, and the part of it that the node takes now.
     backlog: Backlog,
     taken: Vec<Datagram>,
-    /// The last read found a whole batch.
-    was_full: bool,
+    /// Since when there has been a backlog, if there is one.
+    overloaded_since: Time,
+    /// Datagrams that were handled since other tasks of this thread could run.
+    handled: usize,
     /// A socket took no more, so that the rest of `outgoing` is counted as waiting.
     blocked: bool,
 }
@@ -73,7 +81,7 @@ impl Driver {
         node.set_waker(&Waker::from(wakeup.clone()));
         let sockets = sockets
             .into_iter()
-            .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp })
+            .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp, was_full: false })
             .collect();
         Self {
             node,
@@ -85,7 +93,8 @@ impl Driver {
             sent: 0,
             backlog: Backlog::default(),
             taken: Vec::new(),
-            was_full: false,
+            overloaded_since: Time::ZERO,
+            handled: 0,
             blocked: false,
         }
     }
@@ -137,20 +146,19 @@ impl Driver {
             // What comes first is drawn at random, so that none of these keeps another one waiting for ever.
             tokio::select! {
                 done = until.as_mut() => return done,
-                () = self.wakeup.0.notified() => self.node.poll(self.now()),
+                () = self.wakeup.0.notified() => self.turn(),
                 Some(found) = lookups.join_next(), if !lookups.is_empty() => match found {
                     Ok((resolve, addresses)) => {
                         self.node.resolved(&resolve, &addresses);
-                        self.node.poll(self.now());
+                        self.turn();
                     }
                     Err(error) => tracing::error!(%error, "looking up a name failed"),
                 },
                 () = timer.as_mut(), if deadline.is_some() => {
                     armed = None;
-                    self.node.poll(self.now());
+                    self.turn();
                 }
-                // Lets other tasks run in between.
-                () = tokio::task::yield_now(), if !self.backlog.is_empty() => self.work_off(),
+                () = std::future::ready(()), if !self.backlog.is_empty() => self.work_off(),
                 event = event => match event {
                     Event::Readable(index) => {
                         self.first = (index + 1) % self.sockets.len();
@@ -160,45 +168,80 @@ impl Driver {
                     Event::Writable => {}
                 },
             }
+            // While something is always ready, nothing above would let other tasks and the runtime's timers run.
+            if self.handled >= BATCH || !self.backlog.is_empty() {
+                self.handled = 0;
+                tokio::task::yield_now().await;
+            }
         }
     }
 
-    /// Reads a batch and lets the node take a turn with it; or, where datagrams come faster than that, all there is, and the
-    /// turn is with what the backlog gives first.
+    /// Reads a batch and lets the node take a turn with it; or, where datagrams come faster than that, lets it work them off.
     fn receive(&mut self, index: usize) {
         let now = self.now();
-        let Some(socket) = self.sockets.get(index) else { return };
-        let (node, backlog, was_full) = (&self.node, &mut self.backlog, self.was_full);
-        let mut dropped = 0;
-        let count = datagrams::receive(&socket.udp, |count, datagrams| {
-            if backlog.is_empty() && !(count == BATCH && was_full) {
-                node.handle(now, datagrams);
-            } else {
-                dropped += keep(backlog, datagrams);
-            }
-        });
-        self.was_full = count == BATCH;
         if self.backlog.is_empty() {
-            return self.backlog.shrink();
-        }
-        let mut is_more = self.was_full;
-        for _ in 0..MOST_READS {
-            if !is_more {
-                break;
+            let Some(socket) = self.sockets.get_mut(index) else { return };
+            let (node, backlog, was_full) = (&self.node, &mut self.backlog, socket.was_full);
+            let mut dropped = 0;
+            let count = datagrams::receive(&socket.udp, |count, datagrams| {
+                if count == BATCH && was_full {
+                    dropped += keep(backlog, datagrams);
+                } else if count > 0 {
+                    node.handle(now, datagrams);
+                }
+            });
+            socket.was_full = count == BATCH;
+            self.handled += count;
+            if self.backlog.is_empty() {
+                return self.backlog.shrink();
             }
-            let backlog = &mut self.backlog;
-            is_more = BATCH == datagrams::receive(&socket.udp, |_, datagrams| dropped += keep(backlog, datagrams));
+            node.driver_counters().count_crowded_out(to_u64(dropped));
+            self.overloaded_since = now;
         }
-        self.node.driver_counters().count_crowded_out(u64::try_from(dropped).unwrap_or(u64::MAX));
         self.work_off();
     }
 
-    /// A turn with what the backlog gives.
+    /// Reads all there is, and lets the node take turns with what the backlog gives first, for as long as the reading took, so
+    /// that it never takes most of the time. A node that takes long is read before each turn, so that the kernel drops little.
     fn work_off(&mut self) {
-        self.backlog.take(BATCH, &mut self.taken);
-        let datagrams = self.taken.iter().map(|(source, bytes)| (*source, bytes.as_slice()));
-        self.node.handle(self.now(), datagrams);
-        self.backlog.take_back(&mut self.taken);
+        let begin = self.now();
+        let is_burst = begin.since(self.overloaded_since) < BURST;
+        let mut dropped = 0;
+        for socket in &mut self.sockets {
+            for _ in 0..MOST_READS {
+                let backlog = &mut self.backlog;
+                if is_burst && backlog.is_full_of_one() {
+                    break;
+                }
+                let count = datagrams::receive(&socket.udp, |_, datagrams| dropped += keep(backlog, datagrams));
+                socket.was_full = count == BATCH;
+                if count < BATCH {
+                    break;
+                }
+            }
+        }
+        self.node.driver_counters().count_crowded_out(to_u64(dropped));
+        let read = self.now();
+        // No more than can be read, whatever kept this thread from reading faster.
+        for _ in 0..MOST_READS * self.sockets.len() {
+            self.backlog.take(BATCH, &mut self.taken);
+            let datagrams = self.taken.iter().map(|(source, bytes)| (*source, bytes.as_slice()));
+            self.node.handle(self.now(), datagrams);
+            self.backlog.take_back(&mut self.taken);
+            if self.backlog.is_empty() || self.now().since(read) >= read.since(begin) {
+                break;
+            }
+            self.flush();
+        }
+    }
+
+    /// A turn, with what waits for one.
+    fn turn(&mut self) {
+        if self.backlog.is_empty() {
+            self.node.poll(self.now());
+        } else {
+            self.work_off();
+        }
     }
 
     /// Sends what waits until the socket takes no more.
@@ -209,7 +252,7 @@ impl Driver {
                 let sent = match socket.map(|socket| datagrams::send(socket, transmits)) {
                     Some(Sent::Some(count)) => count,
                     Some(Sent::Blocked) => {
-                        counters.set_waiting(u64::try_from(self.outgoing.len() - self.sent).unwrap_or(u64::MAX));
+                        counters.set_waiting(to_u64(self.outgoing.len() - self.sent));
                         self.blocked = true;
                         return;
                     }
@@ -250,6 +293,17 @@ impl Driver {
             tracing::warn!("some last datagrams were not sent");
         }
     }
+}
+
+impl Drop for Driver {
+    /// What still waited is not lost without a trace.
+    fn drop(&mut self) {
+        self.node.driver_counters().count_crowded_out(to_u64(self.backlog.len()));
+    }
+}
+
+fn to_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Keeps datagrams; says how many were dropped for that.
@@ -326,3 +380,6 @@ async fn look_up(resolve: Resolve) -> (Resolve, Vec<SocketAddr>) {
     };
     (resolve, addresses)
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,8 @@ pub struct Cryptography {
     /// one by one, exact even about what the owner of a key makes on purpose ([`Sequential`]).
     pub batched: bool,
     /// Threads that verify and sign what came or goes in one turn, the node's own included: 1 by default, and at least. More
-    /// pay for a node whose own thread is busy most of the time.
+    /// pay for a node whose own thread is busy most of the time. Turns on a thread of a rayon pool of the program use that
+    /// thread only.
     pub threads: usize,
 }
 
@@ -75,7 +76,7 @@ struct SpreadVerifier {
 impl Verifier for SpreadVerifier {
     fn verify(&mut self, jobs: &[Job<'_>], verdicts: &mut Vec<bool>) {
         verdicts.clear();
-        let size = share(jobs.len(), self.parts.len());
+        let size = if is_elsewhere() { jobs.len().max(1) } else { share(jobs.len(), self.parts.len()) };
         let mut shares = self.parts.iter_mut().zip(jobs.chunks(size));
         let Some((own, own_jobs)) = shares.next() else { return };
         self.pool.in_place_scope(|scope| {
@@ -105,6 +106,9 @@ impl Signer for SpreadSigner {
     }
 
     fn sign_all(&self, jobs: &mut [SignJob<'_>]) {
+        if is_elsewhere() {
+            return Signing.sign_all(jobs);
+        }
         let mut shares = jobs.chunks_mut(share(jobs.len(), self.threads));
         let Some(own) = shares.next() else { return };
         self.pool.in_place_scope(|scope| {
@@ -116,6 +120,13 @@ impl Signer for SpreadSigner {
     }
 }
 
+/// Whether this is a thread of some rayon pool, as where a program makes or drives nodes in parallel. While such a thread waits
+/// for others, it does other jobs of its own pool, which must not happen here: the node is locked, and one of those jobs may
+/// want it. Then there is nothing to wait for.
+fn is_elsewhere() -> bool {
+    rayon::current_thread_index().is_some()
+}
+
 /// How many of so many jobs each thread gets.
 fn share(jobs: usize, threads: usize) -> usize {
     jobs.div_ceil(threads.max(1)).max(LEAST_EACH)
@@ -123,6 +134,8 @@ fn share(jobs: usize, threads: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
     use ipv8_crypto::Curve;
     use rand::{SeedableRng as _, rngs::StdRng};
 
@@ -140,7 +153,7 @@ mod tests {
                     (0..count).map(|number| (&keys[number % 5], number.to_be_bytes(), number % 7 == 3)).collect();
                 let mut jobs: Vec<_> = packets.iter().map(|(key, message, _)| SignJob::new(key, message)).collect();
                 signer.sign_all(&mut jobs);
-                let signatures: Vec<_> = jobs.into_iter().map(|job| job.into_signature().unwrap()).collect();
+                let signatures: Vec<_> = jobs.into_iter().map(|job| job.into_signature().unwrap().unwrap()).collect();
                 for ((key, message, _), signature) in packets.iter().zip(&signatures) {
                     assert_eq!(signature.as_ref(), key.sign(message).unwrap().as_ref());
                 }
@@ -164,5 +177,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_thread_of_another_pool_does_no_other_jobs_meanwhile() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let others = AtomicUsize::new(0);
+        pool.in_place_scope(|scope| {
+            scope.spawn(|scope| {
+                let key = PrivateKey::generate(Curve::Curve25519, &mut StdRng::seed_from_u64(1)).unwrap();
+                let Backends { mut verifier, signer } = Cryptography { batched: false, threads: 3 }.build().unwrap();
+                for _ in 0..20 {
+                    scope.spawn(|_| {
+                        others.fetch_add(1, SeqCst);
+                    });
+                    let mut jobs: Vec<_> = (0..64).map(|_| SignJob::new(&key, b"message")).collect();
+                    signer.sign_all(&mut jobs);
+                    let signatures: Vec<_> =
+                        jobs.into_iter().map(|job| job.into_signature().unwrap().unwrap()).collect();
+                    let jobs: Vec<_> = signatures
+                        .iter()
+                        .map(|signature| Job { key: key.public(), message: b"message", signature: signature.as_ref() })
+                        .collect();
+                    let mut verdicts = Vec::new();
+                    verifier.verify(&jobs, &mut verdicts);
+                    assert_eq!(verdicts, [true; 64]);
+                }
+                assert_eq!(others.load(SeqCst), 0);
+            });
+        });
     }
 }

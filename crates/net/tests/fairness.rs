@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use ipv8_core::{
@@ -19,6 +19,9 @@ use ipv8_core::{
 };
 use ipv8_net::{Endpoint, Listen, Running};
 use rand::{SeedableRng, rngs::StdRng};
+
+/// What a timer may take that is set to five milliseconds.
+const MOST_LATE: Duration = Duration::from_millis(250);
 
 #[derive(Message, Clone, Debug)]
 #[message(id = 1)]
@@ -149,4 +152,35 @@ async fn a_busy_socket_leaves_time_for_the_other_one() {
             .unwrap()
     })
     .await;
+}
+
+/// On one thread, which the node shares with the program.
+#[tokio::test]
+async fn timers_of_the_node_and_of_the_program_run_under_constant_traffic() {
+    let (a, a_quiet) = start(5, &["127.0.0.1:0"]);
+    let (_b, b_quiet) = start(6, &["127.0.0.1:0"]);
+    let _flood = Flood::start(&b_quiet, a.local_addresses()[0]);
+    flooded(&a).await;
+    let sleeper = a_quiet.clone();
+    let of_node = a_quiet.spawn(async move {
+        let mut last = Instant::now();
+        let mut longest = Duration::ZERO;
+        for _ in 0..20 {
+            sleeper.sleep(Duration::from_millis(5)).await;
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+        longest
+    });
+    let mut last = Instant::now();
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        longest = longest.max(last.elapsed());
+        last = Instant::now();
+    }
+    let of_node = of_node.unwrap().await.unwrap();
+    // A turn with 64 signatures takes some milliseconds, and longer in a build without optimisation.
+    assert!(longest < MOST_LATE, "a timer of the program took {longest:?}");
+    assert!(of_node < MOST_LATE, "a timer of the node took {of_node:?}");
 }

@@ -36,8 +36,9 @@ async fn datagrams_that_find_a_full_buffer_are_counted() {
     let begin = Instant::now();
     loop {
         let report = node.report();
-        let dropped = report.driver.kernel_drops.unwrap_or(0) + report.driver.crowded_out;
-        if report.totals.received + dropped == FLOOD {
+        // What the kernel took of a burst is not lost by the node.
+        assert_eq!(report.driver.crowded_out, 0);
+        if report.totals.received + report.driver.kernel_drops.unwrap_or(0) == FLOOD {
             break;
         }
         assert!(begin.elapsed() < Duration::from_secs(10), "{report}");

@@ -48,7 +48,7 @@ impl DriverCounters {
         self.not_sent.fetch_add(1, Relaxed);
     }
 
-    /// Counts datagrams that arrived and were dropped before the node saw them, because others sent less.
+    /// Counts datagrams that arrived and were dropped before the node saw them, because others sent less or it stopped.
     pub fn count_crowded_out(&self, datagrams: u64) {
         self.crowded_out.fetch_add(datagrams, Relaxed);
     }
@@ -82,6 +82,7 @@ pub struct DriverStats {
     pub waiting_peak: u64,
     /// Datagrams that the system refused, or for whose address family there is no socket.
     pub not_sent: u64,
-    /// Datagrams that arrived faster than the node takes them and were dropped before it saw them: of whoever sent most.
+    /// Datagrams that arrived faster than the node takes them and were dropped before it saw them: of whoever sent most, and
+    /// what still waited when it stopped.
     pub crowded_out: u64,
 }

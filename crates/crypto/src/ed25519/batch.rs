@@ -24,14 +24,15 @@ const LONGEST_PAUSE: u32 = 2_048;
 ///
 /// The rules:
 ///
-/// - A key takes part when four of its signatures held one by one, if it is encoded in the usual way and has no component of
+/// - A key takes part when sixteen of its signatures held one by one, if it is encoded in the usual way and has no component of
 ///   small order. The result is kept with the key.
 /// - A signature whose R is encoded in an unusual way, or is of small order, is verified alone.
 /// - Of a batch that does not hold, each is verified alone; and so are the next ones, twice as many with each such batch, up
-///   to 2,048. Whoever forges signatures can thus take the gain away, and add no more than a hundredth.
+///   to 2,048. Only whole batches of sixteen that hold make the pauses shorter again, by half, and they save as much as the
+///   failed ones cost: whoever forges signatures can take the gain away, and add little.
 ///
-/// The equation that is checked is ed25519-dalek's, whose random factors are hashes of the whole batch: the same packets have
-/// the same verdicts.
+/// The equation that is checked is ed25519-dalek's, whose random factors are hashes of the whole batch: the same batches, of keys
+/// that were met as often, have the same verdicts.
 #[derive(Debug, Clone, Default)]
 pub struct Batched {
     /// Signatures to be verified one by one before the next batch.
@@ -93,7 +94,7 @@ impl Batched {
             let signatures: SmallVec<[_; MOST_TOGETHER]> = waiting.iter().map(|job| job.signature).collect();
             let keys: SmallVec<[_; MOST_TOGETHER]> = waiting.iter().map(|job| *job.key).collect();
             let hold = verify_batch(&messages, &signatures, &keys).is_ok();
-            self.learn(hold);
+            self.learn(hold, waiting.len());
             hold
         };
         for Candidate { index, .. } in waiting {
@@ -103,9 +104,12 @@ impl Batched {
         }
     }
 
-    fn learn(&mut self, hold: bool) {
+    fn learn(&mut self, hold: bool, size: usize) {
         if hold {
-            self.last_pause /= 2;
+            // Small ones save too little to make up for one that failed.
+            if size == MOST_TOGETHER {
+                self.last_pause /= 2;
+            }
         } else {
             self.in_vain += 1;
             self.last_pause = (self.last_pause * 2).clamp(16, LONGEST_PAUSE);

@@ -15,6 +15,9 @@ pub(crate) struct SigningHalf {
 
 impl ZeroizeOnDrop for SigningHalf {}
 
+// The mark above is a promise: this sees to it that there is a destructor to keep it.
+const _: () = assert!(std::mem::needs_drop::<SigningHalf>());
+
 impl Drop for SigningHalf {
     fn drop(&mut self) {
         self.seed.zeroize();

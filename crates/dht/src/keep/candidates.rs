@@ -48,9 +48,21 @@ impl Candidates {
         Self { waiting: peers.collect(), asked: 0 }
     }
 
-    /// How many may still turn out to be there.
-    pub(crate) fn len(&self) -> usize {
-        self.waiting.len().saturating_add(self.asked)
+    /// How many may turn out to be there within minutes: not those of a family that this host does not have, or not now.
+    pub(crate) fn reachable(&self, has: impl Fn(Family) -> bool) -> usize {
+        let waiting = self.waiting.iter().filter(|candidate| has(candidate.family()));
+        waiting.count().saturating_add(self.asked)
+    }
+
+    /// Those that are to be pinged, now or some time.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &Peer> {
+        self.waiting.iter().map(|candidate| &candidate.peer)
+    }
+}
+
+impl Candidate {
+    fn family(&self) -> Family {
+        Family::of(self.peer.address())
     }
 }
 
@@ -60,9 +72,7 @@ impl DhtCommunity {
         let now = cx.now();
         for _ in 0..AT_A_TIME {
             // Where nodes are in the table depends on our own address.
-            let ready = |candidate: &Candidate| {
-                candidate.from <= now && self.own_id(cx, Family::of(candidate.peer.address())).is_some()
-            };
+            let ready = |candidate: &Candidate| candidate.from <= now && self.own_id(cx, candidate.family()).is_some();
             let Some(place) = self.candidates.waiting.iter().position(ready) else { return };
             let Some(candidate) = self.candidates.waiting.remove(place) else { return };
             let peer = candidate.peer.clone();

@@ -9,7 +9,7 @@ use super::{
     Batch, Disk, DiskError, KeepStats, MOST_NODES, MOST_WAITING, SavedNode,
     ticket::{Tell, Ticket, ticket},
 };
-use crate::{community::DhtCommunity, family::Family, messages::StoreResponse};
+use crate::{community::DhtCommunity, family::Family, messages::StoreResponse, routing::DhtNode};
 
 /// The longest time between two tries to write.
 const LONGEST_PAUSE: u64 = 10;
@@ -103,6 +103,18 @@ impl Journal {
         self.pending.then(later);
         waiting
     }
+
+    /// The same of a batch of which it is not known whether it was written, or still will be: what was in it and is gone by
+    /// now must be removed all the same.
+    fn put_back_unknown(&mut self) -> Vec<Waiting> {
+        let Batch { v4, v6, publications, .. } = &self.pending;
+        let (v4, v6, publications) = (v4.removed.clone(), v6.removed.clone(), publications.removed.clone());
+        let waiting = self.put_back();
+        self.pending.v4.removed.extend(v4);
+        self.pending.v6.removed.extend(v6);
+        self.pending.publications.removed.extend(publications);
+        waiting
+    }
 }
 
 impl DhtCommunity {
@@ -174,21 +186,20 @@ impl DhtCommunity {
         Ticket::ready(result)
     }
 
-    /// Has the nodes of the routing tables written that are there, unless it is not known yet which of those of the last run
-    /// are.
+    /// Has the nodes of the routing tables written that are there, and those of the last run that cannot be pinged from here
+    /// now; unless it is not known yet which of the others are there.
     pub(crate) fn save_nodes(&mut self, cx: &mut Context<'_>) {
-        if self.journal.is_none() || self.candidates.len() > 0 {
+        if self.journal.is_none() || self.candidates.reachable(|family| self.own_id(cx, family).is_some()) > 0 {
             return;
         }
         let tables = Family::ALL.iter().filter_map(|family| self.table(*family));
         let answering = tables.flat_map(|table| table.nodes()).filter(|node| node.last_response.is_some());
-        let nodes: Vec<_> = answering
-            .take(MOST_NODES)
-            .map(|node| SavedNode { address: node.address(), key: node.peer().key().clone() })
-            .collect();
-        if nodes.is_empty() {
+        let live: Vec<_> = answering.map(DhtNode::peer).collect();
+        if live.is_empty() {
             return;
         }
+        let peers = live.into_iter().chain(self.candidates.waiting()).take(MOST_NODES);
+        let nodes = peers.map(|peer| SavedNode { address: peer.address(), key: peer.key().clone() }).collect();
         if let Some(journal) = &mut self.journal {
             journal.pending.nodes = Some(nodes);
         }
@@ -202,7 +213,7 @@ impl DhtCommunity {
             let begin = |dht: &mut Self, cx: &mut Context<'_>| {
                 if let Some(journal) = &mut dht.journal {
                     // The task that waited for it is gone.
-                    let waiting = journal.put_back();
+                    let waiting = journal.put_back_unknown();
                     journal.waiting.splice(0..0, waiting);
                 }
                 dht.save_nodes(cx);
@@ -285,4 +296,32 @@ async fn write(handle: &Handle<DhtCommunity>, again: bool) -> Result<(), HandleE
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "what fails here fails the test")]
+
+    use super::*;
+    use crate::keep::{MemoryDisk, SavedPublication};
+
+    #[test]
+    fn what_is_gone_is_removed_although_the_batch_that_has_it_is_still_being_written() {
+        let disk = MemoryDisk::default();
+        let mut journal = Journal::new(Box::new(disk.clone()));
+        let publication = SavedPublication { key: [1; 20], value: vec![0], due: Duration::ZERO };
+        journal.pending.publications.put(5, publication.clone());
+        journal.pending.publications.put(6, publication);
+        let (first, put) = journal.take().unwrap();
+        // A thread writes that while one is forgotten, and the community is unloaded.
+        journal.pending.publications.remove(5);
+        drop(journal.put_back_unknown());
+        let (second, removed) = journal.take().unwrap();
+        journal.slot.lock().commit(first, &put).unwrap();
+        journal.slot.lock().commit(second, &removed).unwrap();
+        assert_eq!(disk.saved().publications.into_keys().collect::<Vec<_>>(), [6]);
+        // The other way round: what comes after its successor is not written.
+        journal.slot.lock().commit(first, &put).unwrap();
+        assert_eq!(disk.saved().publications.into_keys().collect::<Vec<_>>(), [6]);
+    }
 }

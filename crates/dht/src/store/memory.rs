@@ -1,6 +1,7 @@
 //! Values in memory.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
@@ -21,8 +22,10 @@ pub struct MemoryStore {
     keys: IndexMap<Key, Vec<Kept>>,
     /// What each source has, by when it expires.
     sources: HashMap<Source, BTreeMap<Expiry, Name>>,
-    /// How many values each source has. Our own count as none.
-    loads: BTreeSet<(usize, Source)>,
+    /// Those that share an IPv6 network of 48 bits.
+    sites: HashMap<Source, Site>,
+    /// Which sites, and which IPv4 addresses, have most. Our own values count as none.
+    heaviest: BTreeSet<Load>,
     expiries: BTreeMap<Expiry, Name>,
     /// Of the last value. They are in the order in which values were put.
     serial: u64,
@@ -36,6 +39,15 @@ type Expiry = (Duration, u64);
 
 /// Key and id.
 type Name = (Key, [u8; 20]);
+
+/// How many values a source has, and which goes first of two that have as many: that of which something expires first.
+type Load = (usize, Reverse<Expiry>, Source);
+
+#[derive(Debug, Default)]
+struct Site {
+    len: usize,
+    loads: BTreeSet<Load>,
+}
 
 #[derive(Debug)]
 struct Kept {
@@ -117,18 +129,44 @@ impl MemoryStore {
     }
 
     fn change_source(&mut self, source: Source, change: impl FnOnce(&mut BTreeMap<Expiry, Name>)) {
+        let (load, before) = (self.load(source), self.rank(source));
         let has = self.sources.entry(source).or_default();
-        let load = |has: &BTreeMap<Expiry, Name>| if source == Source::Own { 0 } else { has.len() };
-        let before = load(has);
         change(has);
-        let after = load(has);
         if has.is_empty() {
             self.sources.remove(&source);
         }
-        self.loads.remove(&(before, source));
-        if after > 0 {
-            self.loads.insert((after, source));
+        let after = self.load(source);
+        if let Some(site) = source.site() {
+            let of = self.sites.entry(site).or_default();
+            if let Some(load) = load {
+                of.loads.remove(&load);
+                of.len = of.len.saturating_sub(load.0);
+            }
+            if let Some(load) = after {
+                of.len = of.len.saturating_add(load.0);
+                of.loads.insert(load);
+            }
+            if of.len == 0 {
+                self.sites.remove(&site);
+            }
         }
+        if let Some(before) = before {
+            self.heaviest.remove(&before);
+        }
+        self.heaviest.extend(self.rank(source));
+    }
+
+    /// How much a source has; `None` if nothing that counts.
+    fn load(&self, source: Source) -> Option<Load> {
+        let has = self.sources.get(&source).filter(|_| source != Source::Own)?;
+        has.first_key_value().map(|(first, _)| (has.len(), Reverse(*first), source))
+    }
+
+    /// How much its site has, or itself if that is the same.
+    fn rank(&self, source: Source) -> Option<Load> {
+        let Some(site) = source.site() else { return self.load(source) };
+        let of = self.sites.get(&site)?;
+        of.loads.last().map(|(_, first, _)| (of.len, *first, site))
     }
 
     /// What goes if a source has too much, if anything does.
@@ -138,20 +176,46 @@ impl MemoryStore {
 
     /// What goes if there is too much in all.
     fn least(&self) -> Option<Name> {
-        let source = self.loads.last().map_or(Source::Own, |(_, source)| *source);
-        self.least_of(source)
+        let heaviest = self.heaviest.last().map(|(_, _, source)| *source);
+        let of_site = |site: Source| self.sites.get(&site).and_then(|of| of.loads.last()).map(|(_, _, source)| *source);
+        self.least_of(heaviest.map_or(Source::Own, |source| source.site().and_then(of_site).unwrap_or(source)))
+    }
+
+    /// How much a source has under a key, or its site.
+    fn count_under(&self, key: &Key, source: Source) -> usize {
+        let is_near = |kept: &&Kept| {
+            let other = kept.entry.source;
+            other == source || (source.site().is_some() && other.site() == source.site())
+        };
+        let values = self.keys.get(key).filter(|_| source != Source::Own);
+        values.into_iter().flatten().filter(is_near).count()
     }
 
     /// What goes if there is too much under a key.
     fn least_under(&self, key: &Key) -> Option<Name> {
         let values = self.keys.get(key)?;
-        let mut counts: BTreeMap<Source, usize> = BTreeMap::new();
-        for kept in values.iter().filter(|kept| kept.entry.source != Source::Own) {
-            *counts.entry(kept.entry.source).or_default() += 1;
+        let (mut of_source, mut of_site): (HashMap<Source, usize>, HashMap<Source, usize>) = Default::default();
+        for source in values.iter().map(|kept| kept.entry.source).filter(|source| *source != Source::Own) {
+            *of_source.entry(source).or_default() += 1;
+            *of_site.entry(source.site().unwrap_or(source)).or_default() += 1;
         }
-        let count = |kept: &&Kept| counts.get(&kept.entry.source).copied().unwrap_or(0);
-        let worst = values.iter().max_by_key(|kept| (count(kept), std::cmp::Reverse(kept.expiry)))?;
+        let count = |kept: &&Kept| {
+            let source = kept.entry.source;
+            (of_site.get(&source.site().unwrap_or(source)), of_source.get(&source))
+        };
+        let worst = values.iter().max_by_key(|kept| (count(kept), Reverse(kept.expiry)))?;
         Some((*key, worst.entry.id))
+    }
+
+    /// Whose a value is that one source brought first, and another one brings now. It is its first source's: otherwise whoever
+    /// stores it too could take it along by a flood. Unless the first one does just that: has more under the key, or half of
+    /// what a source may have, and more than the other. The value itself is not counted.
+    fn whose(&self, key: &Key, first: Source, now: Source) -> Source {
+        let under = |source| self.count_under(key, source);
+        let len = |source| self.load(source).map_or(0, |load| load.0);
+        let floods = len(first) >= self.limits.per_source / 2 && len(first) > len(now);
+        let has_room = self.sources.get(&now).is_none_or(|has| has.len() < self.limits.per_source);
+        if has_room && (now == Source::Own || under(first) > under(now) || floods) { now } else { first }
     }
 
     /// Keeps a value that will be too old then, if there is room for it.
@@ -162,9 +226,9 @@ impl MemoryStore {
             if known.entry.version > entry.version {
                 return Put::Older;
             }
-            // It stays with who brought it first: otherwise whoever stores it too could take it along when it floods us.
-            let source = known.entry.source;
+            let first = known.entry.source;
             self.remove(&name);
+            let source = self.whose(&entry.key, first, source);
             self.insert(Entry { source, ..entry }, expiry);
             return Put::Kept;
         }

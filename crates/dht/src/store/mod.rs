@@ -35,6 +35,17 @@ impl Source {
             }
         })
     }
+
+    /// The IPv6 network of 48 bits that it is in: one customer may have as many as 65,536 of 64 bits.
+    pub(crate) fn site(self) -> Option<Self> {
+        match self {
+            Self::Network(IpAddr::V6(v6)) => {
+                let [a, b, c, ..] = v6.segments();
+                Some(Self::Network(IpAddr::V6(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))))
+            }
+            Self::Own | Self::Network(IpAddr::V4(_)) => None,
+        }
+    }
 }
 
 /// A value to keep.
@@ -65,7 +76,11 @@ pub enum Put {
     NoRoom,
 }
 
-/// How much is kept. When there is more, the least valuable goes first: of the source that has most, what expires first.
+/// How much is kept. When there is more, the least valuable goes first: of the source that has most, what expires first. IPv6
+/// sources in one network of 48 bits count together; in the network that has most, that of 64 bits goes first that has most. Of
+/// two that have as many, it is that of which a value expires first.
+///
+/// A value that several sources brought counts as that of the first, or of a later one if the first floods us.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoreLimits {
     /// Values in all.

@@ -1,7 +1,10 @@
 //! Reading and sending datagrams: many with one system call where the kernel has that, one by one elsewhere.
 
-#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "one_by_one.rs")]
+mod one_by_one;
+#[cfg(target_os = "linux")]
 mod together;
+#[cfg(not(target_os = "linux"))]
+use one_by_one as together;
 
 use std::{cell::RefCell, io, net::SocketAddr};
 
@@ -32,7 +35,9 @@ pub(crate) fn receive(
 ) -> usize {
     BUFFER.with_borrow_mut(|buffer| {
         let mut received = [NOTHING; BATCH];
-        let count = together::receive(socket, buffer, &mut received).unwrap_or_else(|error| {
+        let outcome = together::receive(socket, buffer, &mut received);
+        let outcome = unless_refused(outcome, || one_by_one::receive(socket, buffer, &mut received));
+        let count = outcome.unwrap_or_else(|error| {
             // An earlier datagram of ours did not arrive, which says nothing about this socket.
             tracing::debug!(%error, "receiving failed");
             0
@@ -58,7 +63,7 @@ pub(crate) enum Sent {
 pub(crate) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> Sent {
     let sent = match transmits {
         [Transmit { to, bytes }] => socket.try_send_to(bytes, *to).map(|_| 1),
-        many => together::send(socket, many),
+        many => unless_refused(together::send(socket, many), || one_by_one::send(socket, many)),
     };
     match sent {
         Ok(count) => Sent::Some(count),
@@ -67,9 +72,23 @@ pub(crate) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> Sent {
     }
 }
 
+/// The outcome of a system call for many datagrams; that of `one_by_one` where the kernel lacks the call, or a filter of
+/// system calls (seccomp) forbids it. A firewall that forbids to send says the same, and then says it again.
+fn unless_refused<T>(outcome: io::Result<T>, one_by_one: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    match outcome {
+        Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied) => {
+            one_by_one()
+        }
+        outcome => outcome,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The largest datagram that the system sends unasked.
+    const LARGEST: usize = if cfg!(target_vendor = "apple") { 9_216 } else { 65_507 };
 
     async fn pair(host: &str) -> (UdpSocket, UdpSocket, SocketAddr) {
         let (a, b) = (UdpSocket::bind((host, 0)).await.unwrap(), UdpSocket::bind((host, 0)).await.unwrap());
@@ -106,7 +125,7 @@ mod tests {
             let (a, b, to) = pair(host).await;
             a.writable().await.unwrap();
             // Without bytes, of usual sizes, and the largest there is: what a usual receive buffer holds.
-            let sizes = (0..70).map(|number| if number == 50 { 65_507 } else { number * 3 });
+            let sizes = (0..70).map(|number| if number == 50 { LARGEST } else { number * 3 });
             let sent = transmits(to, sizes);
             send_all(&a, &sent);
             let found = receive_all(&b, sent.len()).await;
@@ -144,7 +163,12 @@ mod tests {
         let mut all = transmits(to, [5; 4]);
         // Larger than UDP carries.
         all[2].bytes = vec![0; 70_000];
-        assert!(matches!(send(&a, &all), Sent::Some(2)));
+        // Together or one by one.
+        let mut sent = 0;
+        while let Sent::Some(count) = send(&a, &all[sent..]) {
+            sent += count;
+        }
+        assert_eq!(sent, 2);
         assert!(matches!(send(&a, &all[2..]), Sent::Failed(_)));
         assert!(matches!(send(&a, &all[3..]), Sent::Some(1)));
         assert_eq!(receive_all(&b, 3).await.len(), 3);
@@ -159,5 +183,44 @@ mod tests {
             send_all(&a, &transmits(to, vec![9; count]));
             assert_eq!(receive_all(&b, count).await.len(), count);
         }
+    }
+
+    #[test]
+    fn what_is_refused_together_is_done_one_by_one() {
+        use io::ErrorKind;
+        for (kind, expected) in [
+            (ErrorKind::PermissionDenied, true),
+            (ErrorKind::Unsupported, true),
+            (ErrorKind::WouldBlock, false),
+            (ErrorKind::ConnectionRefused, false),
+        ] {
+            assert_eq!(unless_refused(Err(kind.into()), || Ok(7)).is_ok(), expected, "{kind}");
+        }
+        #[cfg(target_os = "linux")]
+        for number in [rustix::io::Errno::PERM, rustix::io::Errno::NOSYS] {
+            assert_eq!(unless_refused(Err(number.into()), || Ok(7)).unwrap(), 7, "{number}");
+        }
+        assert_eq!(unless_refused(Ok(3), || Ok(7)).unwrap(), 3);
+    }
+
+    /// As they fall back to it, it has to work beside the other one.
+    #[tokio::test]
+    async fn one_by_one_does_the_same() {
+        let (a, b, to) = pair("127.0.0.1").await;
+        a.writable().await.unwrap();
+        for transmit in transmits(to, [4; BATCH + 1]) {
+            assert_eq!(one_by_one::send(&a, &[transmit]).unwrap(), 1);
+        }
+        let (mut buffer, mut received) = (vec![0; BATCH * SLOT], [NOTHING; BATCH]);
+        b.readable().await.unwrap();
+        assert_eq!(one_by_one::receive(&b, &mut buffer, &mut received).unwrap(), BATCH);
+        assert_eq!(one_by_one::receive(&b, &mut buffer, &mut received).unwrap(), 1);
+        assert_eq!(received[0], (a.local_addr().unwrap(), 4));
+        assert_eq!(receive_none(&b).await, 0);
+    }
+
+    async fn receive_none(socket: &UdpSocket) -> usize {
+        let ready = tokio::time::timeout(std::time::Duration::from_millis(20), socket.readable()).await;
+        ready.map_or(0, |_| receive(socket, |_, _| ()))
     }
 }

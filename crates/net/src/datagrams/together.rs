@@ -8,27 +8,23 @@ use std::{
 };
 
 use ipv8_core::Transmit;
-use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg, sendmmsg};
+use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg};
+use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, addr::SocketAddrArg as _, sendmmsg};
 use smallvec::SmallVec;
 use tokio::{io::Interest, net::UdpSocket};
 
 use super::{BATCH, Received, SLOT};
 
-/// The kernel's view of a batch. Those for reading keep the length of the addresses of their family, and those for sending
-/// point to addresses of their own.
+/// The kernel's view of a batch, with the length of the addresses of each family.
 struct Headers {
-    from_v4: MultiHeaders<SockaddrIn>,
-    from_v6: MultiHeaders<SockaddrIn6>,
-    to_v4: MultiHeaders<SockaddrIn>,
-    to_v6: MultiHeaders<SockaddrIn6>,
+    v4: MultiHeaders<SockaddrIn>,
+    v6: MultiHeaders<SockaddrIn6>,
 }
 
 thread_local! {
     static HEADERS: RefCell<Headers> = RefCell::new(Headers {
-        from_v4: MultiHeaders::preallocate(BATCH, None),
-        from_v6: MultiHeaders::preallocate(BATCH, None),
-        to_v4: MultiHeaders::preallocate(BATCH, None),
-        to_v6: MultiHeaders::preallocate(BATCH, None),
+        v4: MultiHeaders::preallocate(BATCH, None),
+        v6: MultiHeaders::preallocate(BATCH, None),
     });
 }
 
@@ -37,18 +33,24 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8], received: &mut [Rec
     let is_ipv4 = socket.local_addr()?.is_ipv4();
     let mut count = 0;
     let outcome = socket.try_io(Interest::READABLE, || {
-        count = HEADERS.with_borrow_mut(|headers| {
-            if is_ipv4 {
-                receive_from(socket, &mut headers.from_v4, buffer, received)
-            } else {
-                receive_from(socket, &mut headers.from_v6, buffer, received)
+        HEADERS.with_borrow_mut(|headers| {
+            // That there were fewer than a batch does not mean that these were all: the kernel stops at an error, too. Only
+            // when it says that none waits, the socket need not be asked again before there is news of more.
+            while count < BATCH {
+                let (slots, entries) = (buffer.get_mut(count * SLOT..), received.get_mut(count..));
+                let (slots, entries) = (slots.unwrap_or_default(), entries.unwrap_or_default());
+                count += if is_ipv4 {
+                    receive_from(socket, &mut headers.v4, slots, entries)?
+                } else {
+                    receive_from(socket, &mut headers.v6, slots, entries)?
+                };
             }
-        })?;
-        // Fewer than there is room for were all: the socket need not be asked again before it is told of more.
-        if count < BATCH { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            Ok(())
+        })
     });
     match outcome {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        // What an error says of an earlier datagram does not take back those that arrived.
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock && count == 0 => Err(error),
         _ => Ok(count),
     }
 }
@@ -57,11 +59,12 @@ fn receive_from<S: SockaddrLike + Copy + Into<SocketAddr>>(
     socket: &UdpSocket,
     headers: &mut MultiHeaders<S>,
     buffer: &mut [u8],
-    received: &mut [Received; BATCH],
+    received: &mut [Received],
 ) -> io::Result<usize> {
     let mut buffers = buffer.chunks_exact_mut(SLOT);
     let mut slots: [_; BATCH] = std::array::from_fn(|_| [IoSliceMut::new(buffers.next().unwrap_or_default())]);
-    let messages = recvmmsg(socket.as_raw_fd(), headers, slots.iter_mut(), MsgFlags::MSG_DONTWAIT, None)?;
+    let slots = slots.iter_mut().take(received.len());
+    let messages = recvmmsg(socket.as_raw_fd(), headers, slots, MsgFlags::MSG_DONTWAIT, None)?;
     let mut count = 0;
     for (message, entry) in messages.zip(received) {
         // Without an address it cannot be answered, and no node sends such.
@@ -71,36 +74,18 @@ fn receive_from<S: SockaddrLike + Copy + Into<SocketAddr>>(
     Ok(count)
 }
 
-/// Sends the first of some datagrams of one address family; returns how many, at least one.
+/// Sends the first of some datagrams, of one address family; returns how many, at least one.
+///
+/// Not with nix, whose results of `sendmmsg` read addresses that the kernel never wrote.
 pub(super) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> io::Result<usize> {
-    let is_ipv4 = transmits.first().is_some_and(|transmit| transmit.to.is_ipv4());
-    socket.try_io(Interest::WRITABLE, || {
-        HEADERS.with_borrow_mut(|headers| {
-            if is_ipv4 {
-                send_to(socket, &mut headers.to_v4, transmits, |to| match to {
-                    SocketAddr::V4(v4) => Some(v4.into()),
-                    SocketAddr::V6(_) => None,
-                })
-            } else {
-                send_to(socket, &mut headers.to_v6, transmits, |to| match to {
-                    SocketAddr::V4(_) => None,
-                    SocketAddr::V6(v6) => Some(v6.into()),
-                })
-            }
-        })
-    })
-}
-
-fn send_to<S: SockaddrLike + Copy>(
-    socket: &UdpSocket,
-    headers: &mut MultiHeaders<S>,
-    transmits: &[Transmit],
-    address: impl Fn(SocketAddr) -> Option<S>,
-) -> io::Result<usize> {
     let transmits = transmits.iter().take(BATCH);
-    let to: SmallVec<[Option<S>; BATCH]> = transmits.clone().map(|transmit| address(transmit.to)).collect();
+    let to: SmallVec<[SocketAddrAny; BATCH]> = transmits.clone().map(|transmit| transmit.to.as_any()).collect();
     let bytes: SmallVec<[[IoSlice<'_>; 1]; BATCH]> =
         transmits.map(|transmit| [IoSlice::new(&transmit.bytes)]).collect();
-    let sent = sendmmsg(socket.as_raw_fd(), headers, bytes.iter(), &to, [], MsgFlags::MSG_DONTWAIT)?;
-    Ok(sent.count())
+    let mut control: SmallVec<[SendAncillaryBuffer<'_, '_, '_>; BATCH]> =
+        std::iter::repeat_with(SendAncillaryBuffer::default).take(bytes.len()).collect();
+    let parts = to.iter().zip(&bytes).zip(&mut control);
+    let mut messages: SmallVec<[MMsgHdr<'_>; BATCH]> =
+        parts.map(|((to, bytes), control)| MMsgHdr::new_with_addr(to, bytes, control)).collect();
+    socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, &mut messages, SendFlags::DONTWAIT)?))
 }
