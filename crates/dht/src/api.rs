@@ -1,6 +1,9 @@
 //! What users of the DHT call.
 
-use std::collections::{HashSet, VecDeque};
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
 
 use indexmap::IndexSet;
 use ipv8_core::{Handle, HandleError, Peer};
@@ -170,6 +173,12 @@ impl Dht {
                 Err(error) => Err(StoreError::NotWritten { nodes: stored.nodes.len(), error }),
             },
         }
+    }
+
+    /// Waits, not beyond a time, for the nodes that were to have a value [later](Stored::later), and adds those that confirmed it:
+    /// before a node ends, since what is not over ends with it.
+    pub async fn settle(&self, stored: &mut Stored, within: Duration) {
+        stored.settle(&self.handle, within).await;
     }
 
     /// Stops storing again what we stored under a key; returns how many values that were, once our own disk, if there is one,

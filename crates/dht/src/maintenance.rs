@@ -176,6 +176,7 @@ pub(crate) async fn store_near(
         asked += nodes.len();
         stored.nodes.extend(more.nodes);
         stored.later += more.later;
+        stored.outstanding.extend(&more.outstanding);
         stored.here |= more.here;
     }
     stored.trace = lookup.into_trace();

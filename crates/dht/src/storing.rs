@@ -1,12 +1,14 @@
 //! Storing values on nodes.
 
-use std::{future::Future, net::SocketAddr, pin::Pin, task::Poll, time::Duration};
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry, Time};
+use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry, Task, Time};
+use parking_lot::Mutex;
 
 use crate::{
     community::{DhtCommunity, MAX_AGE, MOST_IN_MESSAGE, TARGET_NODES},
     crawl::Contact,
+    discovery::crowd::Crowd,
     family::Family,
     id::Key,
     lookup::{Question, TraceStep, ask},
@@ -47,6 +49,38 @@ pub struct Stored {
     pub republished: bool,
     /// How the nodes were searched for, in order.
     pub trace: Vec<TraceStep>,
+    /// Those later ones.
+    pub(crate) outstanding: Outstanding,
+}
+
+/// Who may confirm later. Whether or not somebody waits for them, they go on while the community is loaded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outstanding(Arc<Mutex<Vec<Task<Option<Peer>>>>>);
+
+impl Outstanding {
+    pub(crate) fn extend(&self, other: &Self) {
+        let more = std::mem::take(&mut *other.0.lock());
+        self.0.lock().extend(more);
+    }
+}
+
+impl Stored {
+    /// Waits, not beyond a time, for the nodes that may have it later, and adds those that confirmed: for who ends soon, and
+    /// with it what is not over.
+    pub(crate) async fn settle(&mut self, handle: &Handle<DhtCommunity>, within: Duration) {
+        let mut waiting = Crowd::default();
+        for task in std::mem::take(&mut *self.outstanding.0.lock()) {
+            waiting.push(task);
+        }
+        let all = async {
+            while let Some(ended) = waiting.next().await {
+                self.later = self.later.saturating_sub(1);
+                self.nodes.extend(ended.ok().flatten());
+            }
+        };
+        // Those that take longer may still confirm.
+        let _ = handle.timeout(within, all).await;
+    }
 }
 
 /// Stores values under a key on some nodes, closest first, that told us a token lately; and here, if there are few of them or
@@ -86,16 +120,18 @@ pub(crate) async fn store_on(
         left = still_left;
     }
     let later = handle.with(|dht, _| admit_later(&mut dht.storing_later, left.len()))?;
+    let outstanding = Outstanding::default();
     for storing in left.into_iter().take(later) {
         let of = handle.clone();
         let task = async move {
-            drop(storing.await);
+            let confirmed = storing.await;
             // Without its community there is nothing to count.
             let _ = of.with(|dht, _| dht.storing_later = dht.storing_later.saturating_sub(1));
+            confirmed
         };
-        drop(handle.spawn(task)?);
+        outstanding.0.lock().push(handle.spawn(task)?);
     }
-    Ok(Stored { nodes: confirmed, later, here, ..Stored::default() })
+    Ok(Stored { nodes: confirmed, later, here, outstanding, ..Stored::default() })
 }
 
 /// Of so many nodes that could be stored on later, how many are, and run from now on.

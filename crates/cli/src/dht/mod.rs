@@ -31,6 +31,10 @@ const ATTEMPTS: u32 = 3;
 /// Time between two attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long nodes are waited for that do not confirm at once: until they are asked again, and had time to answer that. With the
+/// node of this command, what is not over ends.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// What became of a value.
 pub(crate) struct Put {
     stored_on: usize,
@@ -166,7 +170,8 @@ fn put(common: &Common, key: Key, value: &[u8], sign: bool) -> Result<(), Failur
         with_worker(common, starting, async |worker| match worker {
             Worker::Api(client) => client.put(&key, value, sign).await,
             Worker::Own(joined) => {
-                let stored = joined.dht().store(key, value, signing).await.map_err(Failure::failed)?;
+                let mut stored = joined.dht().store(key, value, signing).await.map_err(Failure::failed)?;
+                joined.dht().settle(&mut stored, SETTLE).await;
                 Ok(Put { stored_on: stored.nodes.len(), republished: None })
             }
         })

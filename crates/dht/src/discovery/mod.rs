@@ -15,7 +15,7 @@
 
 pub(crate) mod connect;
 pub(crate) mod connected;
-mod crowd;
+pub(crate) mod crowd;
 pub(crate) mod keepers;
 mod news;
 mod stored;
