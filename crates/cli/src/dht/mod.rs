@@ -101,7 +101,8 @@ fn bytes(value: String, is_hex: bool) -> Result<Vec<u8>, Failure> {
 /// Who does it.
 enum Worker<'j> {
     Api(Client),
-    Own(&'j Joined),
+    /// A node of its own, and the time that is left.
+    Own(&'j Joined, Duration),
 }
 
 /// Does something with a node that runs, or with one of its own, which ends with it.
@@ -120,7 +121,7 @@ async fn with_worker<T, F: AsyncFnOnce(&Worker<'_>) -> Result<T, Failure>>(
     let joined = patience.within(&mut stop, starting.start()).await?;
     let working = async {
         joined.join(patience.left()).await?;
-        work(&Worker::Own(&joined)).await
+        work(&Worker::Own(&joined, patience.left())).await
     };
     let result = patience.within(&mut stop, working).await;
     joined.end().await;
@@ -169,9 +170,12 @@ fn put(common: &Common, key: Key, value: &[u8], sign: bool) -> Result<(), Failur
     let done = runtime::block_on(async {
         with_worker(common, starting, async |worker| match worker {
             Worker::Api(client) => client.put(&key, value, sign).await,
-            Worker::Own(joined) => {
+            Worker::Own(joined, left) => {
+                let begun = Instant::now();
                 let mut stored = joined.dht().store(key, value, signing).await.map_err(Failure::failed)?;
-                joined.dht().settle(&mut stored, SETTLE).await;
+                // What is stored by now is, even if the time is over.
+                let left = left.saturating_sub(begun.elapsed()) / 2;
+                joined.dht().settle(&mut stored, SETTLE.min(left)).await;
                 Ok(Put { stored_on: stored.nodes.len(), republished: None })
             }
         })
@@ -206,7 +210,7 @@ fn get(common: &Common, key: Key, traced: bool) -> Result<(), Failure> {
     let Found { values, trace } = runtime::block_on(async {
         with_worker(common, starting, async |worker| match worker {
             Worker::Api(client) => client.get(&key).await,
-            Worker::Own(joined) => find(joined.dht(), key).await.map_err(Failure::failed),
+            Worker::Own(joined, _) => find(joined.dht(), key).await.map_err(Failure::failed),
         })
         .await
     })?;
@@ -256,7 +260,7 @@ fn find_peer(common: &Common, mid: Mid, traced: bool) -> Result<(), Failure> {
     let found = runtime::block_on(async {
         with_worker(common, starting, async |worker| match worker {
             Worker::Api(client) => client.find_peer(&mid).await,
-            Worker::Own(joined) => connect(joined.dht(), mid).await.map_err(Failure::failed),
+            Worker::Own(joined, _) => connect(joined.dht(), mid).await.map_err(Failure::failed),
         })
         .await
     });
