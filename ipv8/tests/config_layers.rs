@@ -120,6 +120,8 @@ fn every_variable_can_be_set() {
         "api_for_others" => "false".to_owned(),
         "dht.file" => "dht.sqlite".to_owned(),
         "dht.republish" => "600".to_owned(),
+        "signatures.together" => "false".to_owned(),
+        "signatures.threads" => "2".to_owned(),
         "hardening.preset" => "hardened".to_owned(),
         other => panic!("give this test a value for {other}"),
     };

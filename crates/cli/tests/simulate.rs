@@ -78,5 +78,5 @@ fn every_listed_scenario_can_be_shown() {
         let shown = ipv8(["simulate", name, "--show"], b"");
         assert!(shown.stdout.contains(&format!("name = \"{name}\"")), "{}", shown.stdout);
     }
-    assert_eq!(list.stdout.lines().count(), 6);
+    assert_eq!(list.stdout.lines().count(), 8);
 }

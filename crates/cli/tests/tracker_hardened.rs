@@ -63,7 +63,8 @@ fn flood(flags: &[&str]) -> serde_json::Value {
 #[test]
 fn the_signatures_of_a_flood_are_checked_by_default() {
     let counted = flood(&[]);
-    assert_eq!(counted["dropped"]["signature"], 200, "{counted}");
+    // The honest peer may be answered before the last of them, for each sender has its turn.
+    assert!(counted["dropped"]["signature"].as_u64().unwrap() >= 60, "{counted}");
     assert_eq!(counted["peers"], 1);
 }
 
