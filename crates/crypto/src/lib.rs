@@ -28,14 +28,15 @@
 //! | | curve25519 | very-low | medium |
 //! |---|---|---|---|
 //! | read a public key | 0.11 | 7.0 | 7.6 |
-//! | verify, first time | 33 | 320 | 1,350 |
-//! | verify, again by the same [`PublicKey`] | 29 | 320 | 1,360 |
+//! | verify, first time, AVX2 | 33 | 320 | 1,350 |
+//! | verify, again by the same [`PublicKey`], AVX2 / AVX-512 | 29 / 17 | 320 | 1,360 |
 //! | verify, by [`Memoised`] when remembered | 0.32 | 0.32 | 0.41 |
-//! | sign | 17 | 165 | 680 |
+//! | sign, with AWS-LC / without | 9 / 17 | 165 | 680 |
 //! | agree on a secret | 51 | – | – |
 //!
 //! # Features
 //!
+//! - `aws-lc` (default): signs with AWS-LC, which is built from C. Signatures are the same without it.
 //! - `legacy` (default): the binary curves and all other keys that OpenSSL reads. Without it only curve25519 keys
 //!   are understood, and trackers that sign with the `very-low` curve go unheard.
 //! - `vendored`: builds OpenSSL from source, for machines without it or with one that lacks binary curves.

@@ -36,6 +36,7 @@ pub mod store;
 pub mod token;
 pub mod value;
 
+mod crowd;
 mod lane;
 mod limiter;
 mod maintenance;

@@ -1,10 +1,7 @@
 //! A search under way: an async function over [`Crawl`], in both address families at once.
 
 use std::{
-    future::Future,
     net::{IpAddr, SocketAddr},
-    pin::Pin,
-    task::Poll,
     time::Duration,
 };
 
@@ -13,6 +10,7 @@ use ipv8_core::{Context, Handle, HandleError, Peer, RequestOptions, Retry, Time}
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE},
     crawl::{Answer, Contact, Crawl, FIRST_NODES},
+    crowd::Crowd,
     family::{Family, may_be_node},
     id::Key,
     lane::{GIVEN_UP, Lane},
@@ -82,14 +80,15 @@ pub(crate) struct Question {
     pub(crate) offset: u32,
 }
 
-type Asking = Pin<Box<dyn Future<Output = (usize, Contact, Option<FindResponse>)> + Send>>;
+/// Which lane a node was asked for, the node, and its answer.
+type Asked = (usize, Contact, Option<FindResponse>);
 
 /// A search under way.
 pub(crate) struct Lookup {
     handle: Handle<DhtCommunity>,
     question: Question,
     lanes: Vec<Lane>,
-    asking: Vec<Asking>,
+    asking: Crowd<Asked>,
     started: Time,
     trace: Vec<TraceStep>,
 }
@@ -111,7 +110,7 @@ impl Lookup {
             handle,
             question,
             lanes,
-            asking: Vec::new(),
+            asking: Crowd::default(),
             started,
             trace: Vec::new(),
         }))
@@ -130,10 +129,10 @@ impl Lookup {
             if self.lanes.iter().any(|lane| lane.must_wait(now)) {
                 let changes = self.lanes.iter().filter_map(|lane| lane.changes_at(now)).min();
                 let handle = self.handle.clone();
-                let first = self.first_answer();
+                let first = self.asking.next();
                 let answer = match changes {
-                    Some(changes) => handle.timeout(changes.since(now), first).await.ok(),
-                    None => Some(first.await),
+                    Some(changes) => handle.timeout(changes.since(now), first).await.ok().flatten(),
+                    None => first.await,
                 };
                 let Some((lane, node, answer)) = answer else { continue };
                 self.take_in(lane, node, answer)?;
@@ -199,30 +198,12 @@ impl Lookup {
         for (place, family, node, hops, at) in chosen {
             self.trace.push(TraceStep { at, node: node.peer.clone(), hops, event: TraceEvent::Asked });
             let handle = self.handle.clone();
-            self.asking.push(Box::pin(async move {
+            self.asking.push(async move {
                 let answer = ask(&handle, family, &node, question).await;
                 (place, node, answer)
-            }));
+            });
         }
         Ok((now, blocked))
-    }
-
-    /// The first that is ready of those that are waited for; ties go to the one that waits for longest.
-    async fn first_answer(&mut self) -> (usize, Contact, Option<FindResponse>) {
-        std::future::poll_fn(|cx| {
-            let ready = self.asking.iter_mut().enumerate().find_map(|(place, asking)| match asking.as_mut().poll(cx) {
-                Poll::Ready(result) => Some((place, result)),
-                Poll::Pending => None,
-            });
-            match ready {
-                Some((place, result)) => {
-                    drop(self.asking.remove(place));
-                    Poll::Ready(result)
-                }
-                None => Poll::Pending,
-            }
-        })
-        .await
     }
 
     fn take_in(&mut self, lane: usize, node: Contact, answer: Option<FindResponse>) -> Result<(), HandleError> {

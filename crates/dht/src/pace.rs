@@ -4,8 +4,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use indexmap::IndexMap;
-use ipv8_core::Time;
+use ipv8_core::{Handle, HandleError, Time};
 use ipv8_crypto::Mid;
+
+use crate::community::DhtCommunity;
 
 /// Queries to one node within [`INTERVAL`]: one less than it takes, for one that is repeated.
 const LIMIT: usize = 9;
@@ -59,5 +61,23 @@ impl Pace {
             asked.pop_front();
         }
         asked.push_back(now);
+    }
+}
+
+/// Waits until a node may be asked something, which counts as asked then; when that was.
+pub(crate) async fn turn(handle: &Handle<DhtCommunity>, node: Mid) -> Result<Time, HandleError> {
+    loop {
+        let wait = handle.with(|dht, cx| {
+            let (now, free) = (cx.now(), dht.pace.free_at(&node));
+            if free > now {
+                return Err(free.since(now));
+            }
+            dht.pace.note(node, now);
+            Ok(now)
+        })?;
+        match wait {
+            Ok(asked) => return Ok(asked),
+            Err(wait) => handle.sleep(wait).await,
+        }
     }
 }

@@ -8,11 +8,12 @@ use parking_lot::Mutex;
 use crate::{
     community::{DhtCommunity, MAX_AGE, MOST_IN_MESSAGE, TARGET_NODES},
     crawl::Contact,
-    discovery::crowd::Crowd,
+    crowd::Crowd,
     family::Family,
     id::Key,
     lookup::{Question, TraceStep, ask},
     messages::StoreRequest,
+    pace::turn,
     store::{Put, Source},
     token::Token,
 };
@@ -175,11 +176,11 @@ async fn store_at(
     target: Key,
     values: Vec<Vec<u8>>,
 ) -> Option<Peer> {
-    let (asked, token) = match turn(handle, node).await? {
+    let (asked, token) = match turn_and_token(handle, node).await? {
         (asked, Some(token)) => (asked, token),
         (_, None) => {
             ask(handle, family, node, Question { target, force_nodes: true, offset: 0 }).await?;
-            let (asked, token) = turn(handle, node).await?;
+            let (asked, token) = turn_and_token(handle, node).await?;
             (asked, token?)
         }
     };
@@ -195,23 +196,10 @@ async fn store_at(
     answer.ok().map(|_| node.peer.clone())
 }
 
-/// Waits until a node may be asked something, which counts as asked then; when that was, and its token if that is still good.
-async fn turn(handle: &Handle<DhtCommunity>, node: &Contact) -> Option<(Time, Option<Token>)> {
-    let mid = node.peer.mid();
-    loop {
-        let ready = handle.with(|dht, cx| {
-            let (now, free) = (cx.now(), dht.pace.free_at(&mid));
-            if free > now {
-                return Err(free.since(now));
-            }
-            dht.pace.note(mid, now);
-            Ok((now, dht.token_of(&node.id, now)))
-        });
-        match ready.ok()? {
-            Ok(turn) => return Some(turn),
-            Err(wait) => handle.sleep(wait).await,
-        }
-    }
+/// Waits until a node may be asked something: when that was, and its token if that is still good.
+async fn turn_and_token(handle: &Handle<DhtCommunity>, node: &Contact) -> Option<(Time, Option<Token>)> {
+    let asked = turn(handle, node.peer.mid()).await.ok()?;
+    Some((asked, handle.with(|dht, _| dht.token_of(&node.id, asked)).ok()?))
 }
 
 #[cfg(test)]

@@ -12,13 +12,15 @@ use std::{
 use ipv8_core::{Handle, HandleError, Peer, RequestOptions, Retry, Sleep, Time};
 use ipv8_crypto::Mid;
 
-use super::{crowd::Crowd, news::News};
+use super::news::News;
 use crate::{
     community::{DhtCommunity, MOST_IN_MESSAGE, TARGET_NODES},
     crawl::Contact,
+    crowd::Crowd,
     family::Family,
     lookup::{Lookup, Question, TraceEvent, TraceStep, is_plausible},
     messages::{ConnectPeerRequest, ConnectPeerResponse, PingRequest},
+    pace::turn,
     routing::NodeStatus,
 };
 
@@ -363,24 +365,8 @@ async fn ask_for_peer(handle: &Handle<DhtCommunity>, node: &Contact, target: [u8
 
 /// Pings a peer where it may be, as soon as it may be asked something: when that was, and whether it answered.
 async fn ping(handle: &Handle<DhtCommunity>, peer: &Peer) -> (Time, bool) {
-    let mid = peer.mid();
-    loop {
-        let ready = handle.with(|dht, cx| {
-            let (now, free) = (cx.now(), dht.pace.free_at(&mid));
-            if free > now {
-                return Err(free.since(now));
-            }
-            dht.pace.note(mid, now);
-            Ok(now)
-        });
-        match ready {
-            Ok(Ok(asked)) => {
-                let request = PingRequest { identifier: 0 };
-                let answer = handle.request_within(ping_patience(peer.address()), peer, request).await;
-                return (asked, answer.is_ok());
-            }
-            Ok(Err(wait)) => handle.sleep(wait).await,
-            Err(_) => return (Time::ZERO, false),
-        }
-    }
+    let Ok(asked) = turn(handle, peer.mid()).await else { return (Time::ZERO, false) };
+    let request = PingRequest { identifier: 0 };
+    let answer = handle.request_within(ping_patience(peer.address()), peer, request).await;
+    (asked, answer.is_ok())
 }

@@ -5,10 +5,10 @@ use std::{net::IpAddr, time::Duration};
 use ipv8_core::{Context, Handle, HandleError, Peer, RequestError, Time};
 use rand::RngExt;
 
-use super::crowd::Crowd;
 use crate::{
     community::{DhtCommunity, TARGET_NODES},
     crawl::Contact,
+    crowd::Crowd,
     family::Family,
     id::{Key, NodeId},
     lookup::{Lookup, Question},

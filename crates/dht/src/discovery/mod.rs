@@ -11,11 +11,9 @@
 //! | `connect` | looking for a peer |
 //! | `connected` | the peers that were found |
 //! | `news` | the punctures of those that are looked for |
-//! | `crowd` | waiting for the first of many |
 
 pub(crate) mod connect;
 pub(crate) mod connected;
-pub(crate) mod crowd;
 pub(crate) mod keepers;
 mod news;
 mod stored;
