@@ -8,6 +8,8 @@
 //! - `many_nodes` runs many nodes in one process, ours (`examples/many.rs`) and the reference's
 //!   (`interop/peers/many.py`), and compares: `cargo xtask bench nodes`.
 //! - `dht_rounds` does the same for the DHT (`examples/dht.rs`, `interop/peers/dht_load.py`): `cargo xtask bench dht`.
+//! - `overload` asks our node for more than it can do: `cargo xtask bench overload`.
+//! - `examples/instructions.rs` is counted by valgrind: `cargo xtask instructions`.
 //! - `benches/node.rs` measures turns of a node without sockets: `cargo bench -p ipv8-bench --bench node`, and
 //!   `benches/dht.rs` what the DHT is made of. They and the examples alone are built with the crates they measure.
 #![allow(clippy::disallowed_methods, reason = "a load generator measures real time")]
