@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 #[derive(Default)]
 pub(crate) struct DriverWaker {
     pending: AtomicBool,
+    /// False while no task waits to be polled or buried; here, since every turn looks at both.
+    pub(crate) tasks_wait: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -36,14 +38,17 @@ impl DriverWaker {
         }
     }
 
-    /// Runs a turn of the node.
-    pub(crate) fn turn(&self, run: impl FnOnce()) {
+    /// Runs a turn of the node, and says whether another one is due.
+    pub(crate) fn turn(&self, run: impl FnOnce()) -> bool {
         let outer = IN_TURN.replace(self);
         run();
         IN_TURN.set(outer);
-        if self.is_pending() {
-            self.call();
-        }
+        self.is_pending()
+    }
+
+    /// Tells the driver that a turn is due.
+    pub(crate) fn remind(&self) {
+        self.call();
     }
 
     /// Whether this thread is in a turn of the node.

@@ -70,7 +70,7 @@ pub use self::{
     join::{JoinError, Task},
     keys::KeyCache,
     network::{Limits, Network, PeerRecord, PeersError},
-    node::{Clock, LoadError, Node, NodeConfig},
+    node::{Clock, LoadError, Node, NodeConfig, Outlook},
     observe::{Observation, Observer},
     outbox::{MAX_DATAGRAM, SendError, Transmit},
     peer::Peer,

@@ -66,12 +66,13 @@ impl SendError {
 
 /// Writes a packet up to its signature into an empty buffer.
 pub(crate) fn write_packet<M: Outgoing>(
-    buffer: Vec<u8>,
+    mut buffer: Vec<u8>,
     prefix: &[u8],
     key: &PrivateKey,
     global_time: Option<u64>,
     message: &M,
 ) -> Result<Vec<u8>, SendError> {
+    buffer.reserve(USUAL_SIZE);
     let mut w = Writer::from_vec(buffer);
     w.put(prefix);
     w.u8(M::ID);
@@ -166,7 +167,7 @@ impl Outbox {
 
     /// An empty buffer to write a packet into.
     pub(crate) fn buffer(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(USUAL_SIZE))
+        self.spare.pop().unwrap_or_default()
     }
 
     /// Takes back the buffers of what was sent.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rand::{RngExt, rngs::StdRng};
 
-use crate::{community::OverlayId, context::Context, time::Time};
+use crate::{community::OverlayId, context::Context, time::Time, timers::TimerKey, watch::StrategyLabel};
 
 /// Looks for peers, or takes care of those that are there, in small steps.
 ///
@@ -39,6 +39,12 @@ pub trait Strategy: Send {
 
     /// Takes one step.
     fn step(&mut self, cx: &mut Context<'_>);
+
+    /// Until when steps would do nothing, whatever happens in the meantime. The node then leaves them out, and sleeps if no
+    /// other strategy has anything to do. `None`, as by default, if that is not known.
+    fn rests_until(&self) -> Option<Time> {
+        None
+    }
 }
 
 /// Until when a strategy runs.
@@ -51,7 +57,7 @@ pub enum Target {
 }
 
 impl Target {
-    fn wants_more_than(self, peers: usize) -> bool {
+    pub(crate) fn wants_more_than(self, peers: usize) -> bool {
         match self {
             Self::Peers(target) => peers < target,
             Self::Always => true,
@@ -76,6 +82,7 @@ struct Entry {
     id: u64,
     overlay: OverlayId,
     info: StrategyInfo,
+    label: StrategyLabel,
     /// `None` while it takes its step.
     strategy: Option<Box<dyn Strategy>>,
 }
@@ -86,10 +93,33 @@ pub(crate) struct Walkers {
     entries: Vec<Entry>,
     next: usize,
     next_id: u64,
-    /// A [`Timer::Walk`](crate::timers::Timer::Walk) is set.
+    /// A [`Timer::Walk`](crate::timers::Timer::Walk) is set, or all rest.
     armed: bool,
+    /// Steps that were left out since the last one, if any were.
+    rest: Option<Rest>,
     /// A step was taken.
     begun: bool,
+}
+
+/// Beats at which nothing would be done, so that the node is not woken for them.
+#[derive(Clone, Copy)]
+struct Rest {
+    /// The first of them.
+    first: Time,
+    /// Whose it was.
+    index: usize,
+    /// What is set for the beat after the last of them, and when that is; `None` if they go on until a peer is lost.
+    timer: Option<(Time, TimerKey)>,
+    /// How many peers had been lost when they began: with another one lost, a strategy may want more.
+    lost: u64,
+}
+
+/// The next beat at which a strategy steps.
+pub(crate) struct Beat {
+    pub(crate) at: Time,
+    index: usize,
+    /// Whether it never comes unless a peer is lost.
+    pub(crate) never: bool,
 }
 
 /// A strategy that is taking its step.
@@ -97,6 +127,7 @@ pub(crate) struct Step {
     pub(crate) overlay: OverlayId,
     pub(crate) target: Target,
     pub(crate) strategy: Box<dyn Strategy>,
+    pub(crate) label: StrategyLabel,
     id: u64,
 }
 
@@ -118,14 +149,21 @@ impl Walkers {
             next: 0,
             next_id: 0,
             armed: false,
+            rest: None,
             begun: false,
         }
     }
 
-    pub(crate) fn add(&mut self, overlay: OverlayId, strategy: Box<dyn Strategy>, target: Target) {
+    pub(crate) fn add(
+        &mut self,
+        overlay: OverlayId,
+        strategy: Box<dyn Strategy>,
+        target: Target,
+        label: StrategyLabel,
+    ) {
         let (id, info) = (self.next_id, StrategyInfo { name: strategy.name(), target });
         self.next_id = self.next_id.wrapping_add(1);
-        self.entries.push(Entry { id, overlay, info, strategy: Some(strategy) });
+        self.entries.push(Entry { id, overlay, info, label, strategy: Some(strategy) });
     }
 
     /// Takes the strategies of an overlay out, for the caller to drop.
@@ -167,7 +205,8 @@ impl Walkers {
         }
         let entry = self.entries.get_mut(self.next)?;
         self.next += 1;
-        Some(Step { overlay: entry.overlay, target: entry.info.target, strategy: entry.strategy.take()?, id: entry.id })
+        let Entry { id, overlay, info, label, strategy } = entry;
+        Some(Step { overlay: *overlay, target: info.target, strategy: strategy.take()?, label: *label, id: *id })
     }
 
     /// Puts a strategy back, unless it was removed in the meantime.
@@ -180,8 +219,68 @@ impl Walkers {
     /// When the next step is due: the tick is shared evenly among the strategies. The first step is taken at once, and the
     /// second after a random part of the tick, so that nodes that start together do not keep in step.
     pub(crate) fn after(&mut self, now: Time, rng: &mut StdRng) -> Time {
-        let share = u32::try_from(self.entries.len().max(1)).unwrap_or(u32::MAX);
-        let pause = self.tick / share;
+        let pause = self.pause();
         if std::mem::replace(&mut self.begun, true) { now + pause } else { now + pause.mul_f64(rng.random()) }
+    }
+
+    fn pause(&self) -> Duration {
+        self.tick / u32::try_from(self.entries.len().max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The first beat, from the next strategy's at a time on, at which one has something to do. `wants` says whether an overlay
+    /// has fewer peers than a target. Beats are looked at two ticks ahead at most.
+    pub(crate) fn next_beat(&self, from: Time, mut wants: impl FnMut(OverlayId, Target) -> bool) -> Beat {
+        let (pause, count) = (self.pause(), self.entries.len());
+        let mut beat = Beat { at: from, index: self.next % count.max(1), never: true };
+        for _ in 0..2 * count {
+            let Some(entry) = self.entries.get(beat.index) else { break };
+            if wants(entry.overlay, entry.info.target) {
+                beat.never = false;
+                let resting = entry.strategy.as_ref().and_then(|strategy| strategy.rests_until());
+                if resting.is_none_or(|until| until <= beat.at) {
+                    break;
+                }
+            }
+            beat.at = beat.at + pause;
+            beat.index = (beat.index + 1) % count;
+        }
+        beat
+    }
+
+    /// Leaves out the beats from the next strategy's at a time on, up to one for which a timer is set.
+    pub(crate) fn rest(&mut self, first: Time, beat: &Beat, timer: Option<TimerKey>, lost: u64) {
+        if beat.at != first || beat.never {
+            let timer = timer.map(|timer| (beat.at, timer));
+            self.rest = Some(Rest { first, index: self.next % self.entries.len().max(1), timer, lost });
+            self.next = beat.index;
+        }
+    }
+
+    pub(crate) fn is_resting(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Whether beats are left out that might have something to do, now that so many peers were lost.
+    pub(crate) fn may_wake(&self, lost: u64) -> bool {
+        self.rest.is_some_and(|rest| rest.lost != lost)
+    }
+
+    /// Goes back to the first beat that was left out and is not over yet: when it is, and the timer that was set for a later
+    /// one. `None` if there is none.
+    pub(crate) fn wake(&mut self, now: Time) -> Option<(Time, Option<TimerKey>)> {
+        let Rest { first, index, timer, .. } = self.rest.take()?;
+        if timer.is_some_and(|(at, _)| at <= now) {
+            return None;
+        }
+        let (pause, count) = (self.pause(), self.entries.len().max(1));
+        let over = now.since(first).as_nanos().div_ceil(pause.as_nanos().max(1));
+        let over = u32::try_from(over).unwrap_or(u32::MAX);
+        self.next = index.saturating_add(usize::try_from(over).unwrap_or(usize::MAX)) % count;
+        Some((first + pause.saturating_mul(over), timer.map(|(_, timer)| timer)))
+    }
+
+    /// The timer was served, and nothing is left out any more.
+    pub(crate) fn woken(&mut self) {
+        self.rest = None;
     }
 }

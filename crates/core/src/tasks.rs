@@ -185,7 +185,7 @@ impl Wake for Signal {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if !self.queued.swap(true, Ordering::AcqRel) {
-            self.ready.queue.lock().push_back(self.id);
+            self.ready.push(self.id);
             self.ready.driver.wake();
         }
     }
@@ -194,6 +194,13 @@ impl Wake for Signal {
 struct Ready {
     queue: Mutex<VecDeque<TaskId>>,
     driver: Arc<DriverWaker>,
+}
+
+impl Ready {
+    fn push(&self, id: TaskId) {
+        self.queue.lock().push_back(id);
+        self.driver.tasks_wait.store(true, Ordering::Release);
+    }
 }
 
 /// Something of a user's whose destructor is run while nothing is locked, since it may use a handle.
@@ -221,7 +228,8 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     pub(crate) fn new(driver: Arc<DriverWaker>, activity: Arc<Activity>) -> Self {
-        Self { inner: Mutex::default(), ready: Arc::new(Ready { queue: Mutex::default(), driver }), activity }
+        let ready = Arc::new(Ready { queue: Mutex::default(), driver });
+        Self { inner: Mutex::default(), ready, activity }
     }
 
     /// Adds a task; it is polled for the first time in the current turn, or in the next one.
@@ -289,7 +297,7 @@ impl Tasks {
         match slot.future.take() {
             Some(future) => {
                 inner.slots.remove(&id);
-                inner.graveyard.push(Dead::Future(future));
+                self.to_graveyard(&mut inner, Dead::Future(future));
                 self.ready.driver.wake();
             }
             // Being polled right now: it ends when that poll returns.
@@ -304,8 +312,13 @@ impl Tasks {
 
     /// Drops something of a user's in this turn, or in the next one, never under the caller.
     pub(crate) fn drop_later(&self, dead: Dead) {
-        self.inner.lock().graveyard.push(dead);
+        self.to_graveyard(&mut self.inner.lock(), dead);
         self.ready.driver.wake();
+    }
+
+    fn to_graveyard(&self, inner: &mut Inner, dead: Dead) {
+        inner.graveyard.push(dead);
+        self.ready.driver.tasks_wait.store(true, Ordering::Release);
     }
 
     pub(crate) fn bury(&self) {
@@ -324,9 +337,12 @@ impl Tasks {
     /// Polls what is ready until nothing is or the turn's budget is used up. Call without the state locked. Notes the
     /// tasks that ended.
     pub(crate) fn run(&self, budget: &mut usize, ended: &mut Vec<Ended>) {
+        // Whatever comes from here on sets it again.
+        self.ready.driver.tasks_wait.store(false, Ordering::Release);
         loop {
             self.bury();
             if *budget == 0 {
+                self.ready.driver.tasks_wait.store(true, Ordering::Release);
                 return;
             }
             let Some(id) = self.ready.queue.lock().pop_front() else {
@@ -361,11 +377,11 @@ impl Tasks {
             slot.future = Some(future);
             if std::mem::take(&mut slot.again) {
                 signal.queued.store(true, Ordering::Release);
-                self.ready.queue.lock().push_back(id);
+                self.ready.push(id);
             }
             return None;
         }
-        inner.graveyard.push(Dead::Future(future));
+        self.to_graveyard(&mut inner, Dead::Future(future));
         let slot = inner.slots.remove(&id)?;
         drop(inner);
         let mut ended = Ended {
@@ -396,7 +412,8 @@ impl Tasks {
 
     /// Whether a task waits to be polled or buried.
     pub(crate) fn has_work(&self) -> bool {
-        !self.ready.queue.lock().is_empty() || !self.inner.lock().graveyard.is_empty()
+        self.ready.driver.tasks_wait.load(Ordering::Acquire)
+            && (!self.ready.queue.lock().is_empty() || !self.inner.lock().graveyard.is_empty())
     }
 }
 

@@ -197,6 +197,7 @@ impl State {
         let began = self.activity.begins(community, What::Stopping);
         self.enter(id, None, |community, cx| community.stopping(cx));
         self.activity.ends(began);
+        self.wake_walkers();
         let strategies = self.walkers.remove_overlay(id);
         self.tasks.drop_later(Dead::Strategies(strategies));
         let Some(mut overlay) = self.place(id).and_then(|place| place.overlay.take()) else { return false };

@@ -24,7 +24,7 @@ pub struct Busy {
     /// What runs, in words that name it: "the task `walk`", "the handler of message 7".
     pub what: String,
     /// For how long, by the driver's clock; zero for a node without one. For messages, since the batch began in which they
-    /// came.
+    /// came, and for strategies since the turn began in which they step.
     pub lasting: Duration,
 }
 
@@ -41,7 +41,6 @@ impl fmt::Display for Busy {
 pub(crate) enum What {
     Task(TaskLabel),
     Function(TaskLabel),
-    Strategy(&'static str),
     Stopping,
 }
 
@@ -50,7 +49,6 @@ impl fmt::Display for What {
         match self {
             Self::Task(label) => write!(f, "the task `{label}`"),
             Self::Function(label) => write!(f, "the scheduled function `{label}`"),
-            Self::Strategy(name) => write!(f, "the strategy {name}"),
             Self::Stopping => f.write_str("`Community::stopping`"),
         }
     }
@@ -76,15 +74,22 @@ pub(crate) struct Activity {
     doing: Mutex<Option<Doing>>,
     /// When the turn began, plus one; 0 while there is none.
     turn: AtomicU64,
-    /// The handler that runs: [`Activity::MESSAGE`], place of its overlay, message id. Packed, since this is written for
-    /// every message.
-    message: AtomicU64,
+    /// The handler or strategy that runs: [`Activity::MESSAGE`] or [`Activity::STRATEGY`], place of its overlay, message id or
+    /// place of the strategy's name; 0 for none. Packed, since this is written for every message and every step.
+    running: AtomicU64,
     /// The names of overlays by their place.
     communities: Mutex<Vec<&'static str>>,
+    /// The names of strategies, each once.
+    strategies: Mutex<Vec<&'static str>>,
 }
+
+/// The place of a strategy's name among those of its node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StrategyLabel(u8);
 
 impl Activity {
     const MESSAGE: u64 = 1 << 63;
+    const STRATEGY: u64 = 1 << 62;
 
     pub(crate) fn new(clock: Option<Clock>) -> Arc<Self> {
         Arc::new(Self { clock, ..Self::default() })
@@ -114,11 +119,29 @@ impl Activity {
     }
 
     pub(crate) fn message_begins(&self, overlay: OverlayId, id: u8) {
-        self.message.store(Self::MESSAGE | u64::from(overlay.index) << 8 | u64::from(id), Relaxed);
+        self.running.store(Self::MESSAGE | u64::from(overlay.index) << 8 | u64::from(id), Relaxed);
     }
 
     pub(crate) fn message_ends(&self) {
-        self.message.store(0, Relaxed);
+        self.running.store(0, Relaxed);
+    }
+
+    /// What a strategy of this name is noted by. Names beyond 255 share the last place.
+    pub(crate) fn strategy(&self, name: &'static str) -> StrategyLabel {
+        let mut names = self.strategies.lock();
+        let place = names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        });
+        StrategyLabel(u8::try_from(place).unwrap_or(u8::MAX))
+    }
+
+    pub(crate) fn step_begins(&self, overlay: OverlayId, strategy: StrategyLabel) {
+        self.running.store(Self::STRATEGY | u64::from(overlay.index) << 8 | u64::from(strategy.0), Relaxed);
+    }
+
+    pub(crate) fn step_ends(&self) {
+        self.running.store(0, Relaxed);
     }
 
     /// Notes what begins, until the result is given to [`Activity::ends`].
@@ -147,16 +170,19 @@ impl Activity {
         }
         let turn = self.turn.load(Relaxed).checked_sub(1).map(Time::from_nanos)?;
         let lasting = since(Some(turn));
-        let message = self.message.load(Relaxed);
-        if message & Self::MESSAGE == 0 {
-            return Some(Busy {
-                community: None,
-                what: "something without a name, such as a closure of Handle::with".to_owned(),
-                lasting,
-            });
-        }
-        let place = usize::try_from((message & !Self::MESSAGE) >> 8).unwrap_or(usize::MAX);
-        let community = self.communities.lock().get(place).copied();
-        Some(Busy { community, what: format!("the handler of message {}", message & 0xff), lasting })
+        let running = self.running.load(Relaxed);
+        let [.., last] = running.to_be_bytes();
+        let what = if running & Self::MESSAGE != 0 {
+            format!("the handler of message {last}")
+        } else if running & Self::STRATEGY != 0 {
+            let name = self.strategies.lock().get(usize::from(last)).copied();
+            format!("the strategy {}", name.unwrap_or_default())
+        } else {
+            let what = "something without a name, such as a closure of Handle::with".to_owned();
+            return Some(Busy { community: None, what, lasting });
+        };
+        let place = (running & !(Self::MESSAGE | Self::STRATEGY)) >> 8;
+        let community = self.communities.lock().get(usize::try_from(place).unwrap_or(usize::MAX)).copied();
+        Some(Busy { community, what, lasting })
     }
 }

@@ -109,9 +109,10 @@ impl Stamps {
     }
 
     fn holds(&self, job: &Job<'_>) -> bool {
-        let right_length = job.signature.len() == job.key.signature_len();
-        right_length
-            && job.signature.iter().eq(self.stamp(job.key, job.message).iter().cycle().take(job.signature.len()))
+        job.signature.len() == job.key.signature_len() && {
+            let stamp = self.stamp(job.key, job.message);
+            job.signature.chunks(stamp.len()).all(|part| stamp.starts_with(part))
+        }
     }
 }
 
@@ -119,8 +120,10 @@ impl Signer for Stamps {
     fn sign(&self, key: &PrivateKey, message: &[u8]) -> Result<Signature, SignError> {
         let stamp = self.stamp(key.public(), message);
         let mut bytes = [0; MAX_SIGNATURE_LEN];
-        for (byte, part) in bytes.iter_mut().zip(stamp.iter().cycle()) {
-            *byte = *part;
+        for part in bytes.chunks_mut(stamp.len()) {
+            if let Some(stamp) = stamp.get(..part.len()) {
+                part.copy_from_slice(stamp);
+            }
         }
         match bytes.get(..key.public().signature_len()).and_then(Signature::from_slice) {
             Some(signature) => Ok(signature),

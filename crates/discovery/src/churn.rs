@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ipv8_core::{Context, PeerRecord, Strategy, Time};
 use ipv8_crypto::Mid;
 use rand::seq::index;
+use smallvec::SmallVec;
 
 /// The most peers that one step looks at, whatever the setting.
 const MOST_SAMPLES: usize = 1_000;
@@ -156,12 +157,17 @@ impl Strategy for RandomChurn {
         }
         let chosen = index::sample(cx.rng(), peers, self.samples.min(peers));
         let never_heard = self.drop_never_heard.unwrap_or(cx.hardening().drop_never_heard);
-        let sampled = |record: &PeerRecord| Sampled {
-            mid: record.mid(),
-            heard: record.last_response().or(Some(record.created()).filter(|_| never_heard)),
-            pings: record.pings().len(),
+        let heard = |record: &PeerRecord| record.last_response().or(Some(record.created()).filter(|_| never_heard));
+        let sampled =
+            |record: &PeerRecord| Sampled { mid: record.mid(), heard: heard(record), pings: record.pings().len() };
+        let now = cx.now();
+        // Most answer, and were measured: their keys need not be looked at.
+        let wanted = |record: &&PeerRecord| {
+            record.pings().len() < PINGS
+                || heard(record).is_some_and(|heard| now > heard + self.inactive.min(self.drop))
         };
-        let chosen: Vec<_> = chosen.iter().filter_map(|index| cx.network().peers().nth(index).map(sampled)).collect();
+        let records = chosen.iter().filter_map(|index| cx.network().peers().nth(index));
+        let chosen: SmallVec<[_; 8]> = records.filter(wanted).map(sampled).collect();
         for peer in &chosen {
             self.look_at(cx, peer);
         }

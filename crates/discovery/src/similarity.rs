@@ -40,6 +40,10 @@ impl Strategy for PeriodicSimilarity {
         "PeriodicSimilarity"
     }
 
+    fn rests_until(&self) -> Option<Time> {
+        self.last.map(|last| last + self.interval)
+    }
+
     fn step(&mut self, cx: &mut Context<'_>) {
         let now = cx.now();
         let peers = cx.network().len();

@@ -27,12 +27,13 @@ impl Context<'_> {
 
     /// The same for one whose type is not known, as a [catalogue](crate::catalog) makes it.
     pub fn add_strategy_boxed(&mut self, strategy: Box<dyn Strategy>, target: Target) {
-        self.state.walkers.add(self.overlay.id, strategy, target);
+        self.state.add_strategy(self.overlay.id, strategy, target);
         self.state.arm_walk();
     }
 
     /// Removes the strategies of this name from this community; returns how many there were. A strategy may remove itself.
     pub fn remove_strategy(&mut self, name: &str) -> usize {
+        self.state.wake_walkers();
         self.state.walkers.remove(self.overlay.id, name)
     }
 

@@ -183,12 +183,12 @@ impl Context<'_> {
     /// request ([`Hardening::random_identifiers`]).
     #[must_use]
     pub fn global_time(&self) -> u64 {
-        self.state.clocks.get(&self.my_mid()).copied().unwrap_or(0)
+        self.state.clocks.get(&self.my_mid())
     }
 
     /// Sets the Lamport time, for a node that goes on where it was.
     pub fn set_global_time(&mut self, time: u64) {
-        self.state.clocks.insert(self.overlay.key.mid(), time);
+        self.state.clocks.change(self.overlay.key.mid(), |_| time);
     }
 
     /// How much this node trusts what it is told.
@@ -210,9 +210,7 @@ impl Context<'_> {
 
     /// Advances the Lamport time by one and returns it.
     pub fn claim_global_time(&mut self) -> u64 {
-        let clock = self.state.clocks.entry(self.overlay.key.mid()).or_insert(0);
-        *clock = clock.saturating_add(1);
-        *clock
+        self.state.clocks.change(self.overlay.key.mid(), |time| time.saturating_add(1))
     }
 
     /// The communities that are loaded in this node, with the key that each uses.

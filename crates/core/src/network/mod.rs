@@ -120,6 +120,8 @@ pub struct Network {
     blacklist: HashSet<SocketAddr>,
     blacklisted_mids: HashSet<Mid>,
     events: Vec<NetworkEvent>,
+    /// Peers that were removed so far.
+    lost: u64,
 }
 
 impl Default for Network {
@@ -159,6 +161,7 @@ impl Network {
             blacklist: HashSet::new(),
             blacklisted_mids: HashSet::new(),
             events: Vec::new(),
+            lost: 0,
         }
     }
 
@@ -406,6 +409,7 @@ impl Network {
         let Some(record) = self.peers.swap_remove(mid) else {
             return false;
         };
+        self.lost = self.lost.wrapping_add(1);
         for address in record.addresses.iter() {
             self.forget_known(address);
         }
@@ -440,6 +444,11 @@ impl Network {
 
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    /// How many peers were removed so far.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Begins to serve a community: its peers are indexed, and their coming and going is told.

@@ -14,11 +14,12 @@ use std::{
 
 use ipv8_crypto::{PrivateKey, PublicKey};
 use ipv8_wire::CommunityId;
-use parking_lot::{Mutex, ReentrantMutex};
+use parking_lot::ReentrantMutex;
 use rand::{SeedableRng, rngs::StdRng};
 use smallvec::SmallVec;
 
 pub use self::config::{Clock, NodeConfig};
+use self::shared::Leftovers;
 pub(crate) use self::shared::Shared;
 
 use crate::{
@@ -75,6 +76,18 @@ pub enum LoadError {
     },
 }
 
+/// What is to come after a turn: see [`Node::advance`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Outlook {
+    /// When the next turn is due if nothing arrives; `None` while there is nothing to wait for.
+    pub deadline: Option<Time>,
+    /// Whether a turn is due before that, at once.
+    pub again: bool,
+    /// Whether names wait for [`Node::poll_resolve`].
+    pub resolves: bool,
+}
+
 /// A node of IPv8: it loads communities, takes in datagrams and time, and gives out datagrams and deadlines.
 ///
 /// It performs no I/O and reads no clock. A driver calls, in a loop:
@@ -120,7 +133,7 @@ impl Node {
             activity,
             blocking: Places::new(config.blocking, config.most_blocking),
             unload_limit: config.unload_limit,
-            later: Mutex::default(),
+            later: Leftovers::default(),
         });
         Self { shared, key: config.key }
     }
@@ -191,7 +204,7 @@ impl Node {
                     community.started(cx);
                 });
                 for (strategy, target) in strategies {
-                    state.walkers.add(overlay, strategy, target);
+                    state.add_strategy(overlay, strategy, target);
                 }
                 state.arm_walk();
                 state.run_hooks();
@@ -330,28 +343,72 @@ impl Node {
         self.turn(now, &[]);
     }
 
+    /// A turn and all that a driver asks after it, in one go: for drivers of many nodes, which would otherwise spend as much
+    /// time on asking as on turns.
+    ///
+    /// As [`Node::handle`] with these datagrams, [`Node::drain_transmits`] and [`Node::next_deadline`]. The
+    /// [waker](Node::set_waker) is not called for what [`Outlook::again`] says.
+    pub fn advance(&self, now: Time, datagrams: &[(SocketAddr, &[u8])], transmits: &mut Vec<Transmit>) -> Outlook {
+        let mut outlook = Outlook::default();
+        let shared = &*self.shared;
+        shared.activity.turn_begins(now);
+        outlook.again = shared.driver.turn(|| {
+            self.run_turn(now, datagrams, |state| {
+                state.drain_transmits(transmits);
+                outlook.deadline = state.timers.next();
+                outlook.resolves = state.has_resolves();
+            });
+        });
+        shared.activity.turn_ends();
+        outlook
+    }
+
     fn turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
         self.shared.activity.turn_begins(now);
-        self.shared.driver.turn(|| self.run_turn(now, batch));
+        let again = self.shared.driver.turn(|| self.run_turn(now, batch, |_| ()));
+        if again {
+            self.shared.driver.remind();
+        }
         self.shared.activity.turn_ends();
     }
 
-    fn run_turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
+    /// Runs a turn, and `finish` with the state when it is over.
+    fn run_turn(&self, now: Time, batch: &[(SocketAddr, &[u8])], mut finish: impl FnMut(&mut State)) {
         let shared = &*self.shared;
+        // Most turns have no task to poll, and get by with locking the state once.
         let begun = shared.with(|state| {
             state.now = state.now.max(now);
             state.stats.turns += 1;
             if !batch.is_empty() {
                 state.receive(batch);
             }
+            shared.driver.take();
+            let over = shared.go_on_with(state);
+            if over {
+                shared.end_turn(state);
+                finish(state);
+            }
+            over
         });
-        if begun.is_none() {
+        match begun {
+            Some(true) => {}
+            Some(false) => {
+                self.run_tasks();
+                shared.with(|state| {
+                    shared.end_turn(state);
+                    finish(state);
+                });
+            }
             // Inside a handler, where nothing can be done.
-            return shared.driver.wake();
+            None => shared.driver.wake(),
         }
+    }
+
+    /// The rest of a turn in which tasks are to be polled, with the state unlocked.
+    fn run_tasks(&self) {
+        let shared = &*self.shared;
         let mut ended = Vec::new();
         let mut budget = POLLS_PER_TURN;
-        shared.driver.take();
         for _ in 0..ROUNDS_PER_TURN {
             shared.catch_up();
             shared.with(State::run_timers);
@@ -360,7 +417,7 @@ impl Node {
                 shared.with(|state| state.tasks_ended(&ended));
                 ended.clear();
             }
-            shared.with(|state| state.run_hooks());
+            shared.with(State::run_hooks);
             // A handle that a task used asked for a turn, which this is.
             let more = shared.driver.take()
                 || shared.tasks.has_work()
@@ -369,37 +426,17 @@ impl Node {
                 break;
             }
         }
-        let left = shared.with(|state| {
-            let State { outbox, stats, signer, .. } = &mut *state;
-            outbox.flush(&**signer, stats);
-            state.has_due() || state.has_events()
-        });
-        // What did not fit into this turn needs another one.
-        if left.unwrap_or(false) || shared.tasks.has_work() || !shared.later.lock().is_empty() {
-            shared.driver.wake();
-        }
     }
 
     /// The next datagram to send.
     #[must_use]
     pub fn poll_transmit(&self) -> Option<Transmit> {
-        self.shared.with(|state| {
-            let transmit = state.outbox.pop()?;
-            state.stats.sent += 1;
-            state.stats.sent_bytes += u64::try_from(transmit.bytes.len()).unwrap_or(u64::MAX);
-            Some(transmit)
-        })?
+        self.shared.with(State::pop_transmit)?
     }
 
     /// Takes all datagrams that wait, in order; cheaper than one [`Node::poll_transmit`] for each.
     pub fn drain_transmits(&self, into: &mut Vec<Transmit>) {
-        self.shared.with(|state| {
-            while let Some(transmit) = state.outbox.pop() {
-                state.stats.sent += 1;
-                state.stats.sent_bytes += u64::try_from(transmit.bytes.len()).unwrap_or(u64::MAX);
-                into.push(transmit);
-            }
-        });
+        self.shared.with(|state| state.drain_transmits(into));
     }
 
     /// The same for a driver that sends again and again: what is in `transmits` was sent, and its buffers are used for the

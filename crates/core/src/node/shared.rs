@@ -1,10 +1,17 @@
 //! What a node, its tasks and its handles share: the state behind its lock, and what goes without.
 
-use std::{cell::RefCell, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::{Mutex, ReentrantMutex};
 
-use super::Clock;
+use super::{Clock, ROUNDS_PER_TURN};
 use crate::{
     blocking::Places, driver_waker::DriverWaker, state::State, stats::DriverCounters, tasks::Tasks, watch::Activity,
 };
@@ -20,11 +27,34 @@ pub(crate) struct Shared {
     pub(super) activity: Arc<Activity>,
     pub(crate) blocking: Arc<Places>,
     pub(super) unload_limit: Duration,
-    /// What destructors that ran while the state was in use have left to do.
-    pub(super) later: Mutex<Vec<Later>>,
+    pub(super) later: Leftovers,
 }
 
 type Later = Box<dyn FnOnce(&mut State) + Send>;
+
+/// What destructors that ran while the state was in use have left to do.
+#[derive(Default)]
+pub(super) struct Leftovers {
+    /// False while there is nothing, for those who look in every turn.
+    any: AtomicBool,
+    left: Mutex<Vec<Later>>,
+}
+
+impl Leftovers {
+    fn push(&self, later: Later) {
+        self.left.lock().push(later);
+        self.any.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> Vec<Later> {
+        self.any.store(false, Ordering::Release);
+        std::mem::take(&mut *self.left.lock())
+    }
+
+    pub(super) fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+}
 
 impl Shared {
     /// Runs something with the state; `None` if this thread has it already.
@@ -41,7 +71,7 @@ impl Shared {
         match guard.as_ref().and_then(|state| state.try_borrow_mut().ok()) {
             Some(mut state) => run(&mut state),
             None => {
-                self.later.lock().push(Box::new(run));
+                self.later.push(Box::new(run));
                 self.driver.wake();
             }
         }
@@ -49,8 +79,40 @@ impl Shared {
 
     /// Does what was left for later.
     pub(super) fn catch_up(&self) {
-        for run in std::mem::take(&mut *self.later.lock()) {
-            self.with(run);
+        if self.later.any() {
+            for run in self.later.take() {
+                self.with(run);
+            }
+        }
+    }
+
+    /// Serves what is due and tells communities of peers, as far as that goes without polling tasks; true if nothing is left
+    /// to be done in this turn.
+    pub(super) fn go_on_with(&self, state: &mut State) -> bool {
+        for _ in 0..ROUNDS_PER_TURN {
+            if self.later.any() {
+                return false;
+            }
+            state.run_timers();
+            if self.tasks.has_work() {
+                return false;
+            }
+            state.run_hooks();
+            let more = self.driver.take() || self.tasks.has_work() || state.has_due();
+            if !more {
+                return true;
+            }
+        }
+        true
+    }
+
+    /// Signs what is to be sent. What did not fit into the turn needs another one.
+    pub(super) fn end_turn(&self, state: &mut State) {
+        state.look_after_walkers();
+        let State { outbox, stats, signer, .. } = &mut *state;
+        outbox.flush(&**signer, stats);
+        if state.has_due() || state.has_events() || self.tasks.has_work() || self.later.any() {
+            self.driver.wake();
         }
     }
 

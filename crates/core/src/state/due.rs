@@ -3,7 +3,16 @@
 use std::panic::AssertUnwindSafe;
 
 use super::State;
-use crate::{context::Context, observe::Observation, strategy::Step, tasks::panic_text, timers::Timer, watch::What};
+use crate::{
+    community::OverlayId,
+    context::Context,
+    network::Network,
+    observe::Observation,
+    strategy::{Step, Strategy, Target},
+    tasks::panic_text,
+    time::Time,
+    timers::Timer,
+};
 
 /// Timers that one turn serves.
 const TIMERS_PER_TURN: usize = 10_000;
@@ -25,6 +34,56 @@ impl State {
         }
     }
 
+    /// Adds a strategy to those of an overlay.
+    pub(crate) fn add_strategy(&mut self, overlay: OverlayId, strategy: Box<dyn Strategy>, target: Target) {
+        self.wake_walkers();
+        let label = self.activity.strategy(strategy.name());
+        self.walkers.add(overlay, strategy, target, label);
+    }
+
+    /// Sets the walk timer for the first beat from `first` on at which a strategy has something to do.
+    fn set_walk(&mut self, first: Time) {
+        let Self { walkers, places, network, .. } = self;
+        let wants = |overlay: OverlayId, target: Target| {
+            let place = usize::try_from(overlay.index).ok().and_then(|index| places.get(index));
+            // One that is busy, with itself for example, is asked when its time comes.
+            place.and_then(|place| place.overlay.as_ref()).is_none_or(|overlay| {
+                let network = overlay.own_network.as_ref().unwrap_or(network);
+                target.wants_more_than(network.count_serving(overlay.community_id))
+            })
+        };
+        let beat = walkers.next_beat(first, wants);
+        let timer = (!beat.never).then(|| self.timers.set(beat.at, Timer::Walk));
+        let lost = self.peers_lost();
+        self.walkers.rest(first, &beat, timer, lost);
+    }
+
+    /// Sets the walk timer for the next beat, whether something is to be done then or not.
+    pub(crate) fn wake_walkers(&mut self) {
+        if let Some((next, timer)) = self.walkers.wake(self.now) {
+            if let Some(timer) = timer {
+                self.timers.cancel(timer);
+            }
+            self.timers.set(next, Timer::Walk);
+        }
+    }
+
+    /// Looks after strategies that rest because their overlays have peers enough: one may have lost some.
+    pub(crate) fn look_after_walkers(&mut self) {
+        if self.walkers.is_resting() {
+            let lost = self.peers_lost();
+            if self.walkers.may_wake(lost) {
+                self.wake_walkers();
+            }
+        }
+    }
+
+    /// How many peers the node lost so far, in all graphs.
+    fn peers_lost(&self) -> u64 {
+        let own = self.places.iter().filter_map(|place| place.overlay.as_ref()?.own_network.as_ref());
+        own.map(Network::lost).fold(self.network.lost(), u64::wrapping_add)
+    }
+
     /// Sets the walk timer if there are strategies and it is not set.
     pub(crate) fn arm_walk(&mut self) {
         if self.walkers.arm() {
@@ -35,13 +94,14 @@ impl State {
     /// Lets the strategy whose turn it is take its step.
     fn walk(&mut self) {
         self.walkers.disarm();
+        self.walkers.woken();
         if let Some(mut step) = self.walkers.begin() {
             self.take_step(&mut step);
             self.walkers.end(step);
         }
         if self.walkers.arm() {
             let next = self.walkers.after(self.now, &mut self.rng);
-            self.timers.set(next, Timer::Walk);
+            self.set_walk(next);
         }
     }
 
@@ -53,12 +113,13 @@ impl State {
         let mut cx = Context { state: self, overlay: &mut overlay, received: None };
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
             if step.is_due(cx.peer_count()) {
-                let began = cx.state.activity.begins(cx.overlay.name, What::Strategy(step.name()));
+                cx.state.activity.step_begins(step.overlay, step.label);
                 step.strategy.step(&mut cx);
-                cx.state.activity.ends(began);
+                cx.state.activity.step_ends();
             }
         }));
         if outcome.is_err() {
+            self.activity.step_ends();
             overlay.traffic.panicked(None);
         }
         let community = overlay.name;

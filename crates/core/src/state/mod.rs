@@ -2,6 +2,10 @@
 
 mod due;
 mod receive;
+mod small;
+
+pub(crate) use self::small::Clocks;
+use self::small::Prefixes;
 
 use std::{
     any::TypeId,
@@ -13,7 +17,7 @@ use std::{
 };
 
 use ipv8_crypto::{Mid, PrivateKey, Signer};
-use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix};
+use ipv8_wire::{CommunityId, Prefix};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -28,7 +32,7 @@ use crate::{
     network::{Network, NetworkEvent},
     node::{Clock, Shared},
     observe::{Observation, Observer},
-    outbox::Outbox,
+    outbox::{Outbox, Transmit},
     request::{Caches, Passthrough, Requests},
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskRef},
@@ -114,14 +118,14 @@ pub(crate) struct State {
     pub(crate) shared: Weak<Shared>,
     pub(crate) observer: Option<Observer>,
     /// The Lamport time of each key (`protocol.md` section 1).
-    pub(crate) clocks: HashMap<Mid, u64>,
+    pub(crate) clocks: Clocks,
     /// Community id and key of every overlay, for those that look at all of them.
     pub(crate) directory: BTreeMap<OverlayId, (CommunityId, PrivateKey)>,
     /// The overlays that want the packets of ids that no other has; the last one gets them.
     pub(crate) catch_all: Vec<OverlayId>,
     inbound: Inbound,
     places: Vec<Place>,
-    by_prefix: HashMap<[u8; PREFIX_LEN], OverlayId>,
+    prefixes: Prefixes,
     resolves: VecDeque<Resolve>,
     /// Where beacons are sent, as the driver told.
     pub(crate) broadcasts: Vec<Ipv4Addr>,
@@ -165,12 +169,12 @@ impl State {
             clock: parts.clock,
             shared: parts.shared,
             observer: None,
-            clocks: HashMap::new(),
+            clocks: Clocks::default(),
             directory: BTreeMap::new(),
             catch_all: Vec::new(),
             inbound: parts.inbound,
             places: Vec::new(),
-            by_prefix: HashMap::new(),
+            prefixes: Prefixes::default(),
             resolves: VecDeque::new(),
             broadcasts: Vec::new(),
         }
@@ -179,7 +183,7 @@ impl State {
     // --- overlays ----------------------------------------------------------------------------------------------
 
     pub(crate) fn overlay_of(&self, community_id: CommunityId) -> Option<OverlayId> {
-        self.by_prefix.get(Prefix::new(community_id).as_bytes()).copied()
+        self.prefixes.get(Prefix::new(community_id).as_bytes())
     }
 
     pub(crate) fn name_of(&mut self, id: OverlayId) -> Option<&'static str> {
@@ -211,7 +215,7 @@ impl State {
         let id = OverlayId { index: u32::try_from(index).unwrap_or(u32::MAX), generation };
         let mut overlay = make(id);
         self.activity.loaded(id, overlay.name);
-        self.by_prefix.insert(*overlay.prefix.as_bytes(), id);
+        self.prefixes.insert(*overlay.prefix.as_bytes(), id);
         self.directory.insert(id, (overlay.community_id, overlay.key.clone()));
         self.network.blacklist_mid(overlay.key.mid());
         match &mut overlay.own_network {
@@ -232,7 +236,7 @@ impl State {
             place.overlay.take()
         })?;
         self.unloaded += &overlay.traffic.total();
-        self.by_prefix.remove(overlay.prefix.as_bytes());
+        self.prefixes.remove(overlay.prefix.as_bytes());
         self.directory.remove(&id);
         if overlay.own_network.is_none() {
             self.network.stop_serving(overlay.community_id);
@@ -320,6 +324,9 @@ impl State {
     /// Tells communities of peers that came and went, until nothing is left to tell.
     pub(crate) fn run_hooks(&mut self) {
         for _ in 0..HOOK_ROUNDS {
+            if !self.has_events() {
+                return;
+            }
             let mut events: Vec<(Option<OverlayId>, NetworkEvent)> = Vec::new();
             if self.network.has_events() {
                 events.extend(self.network.take_events().into_iter().map(|event| (None, event)));
@@ -331,9 +338,6 @@ impl State {
                 {
                     events.extend(network.take_events().into_iter().map(|event| (Some(overlay.id), event)));
                 }
-            }
-            if events.is_empty() {
-                return;
             }
             for (owner, event) in events {
                 let (peer, service, added) = match event {
@@ -437,12 +441,30 @@ impl State {
         }
     }
 
+    // --- what leaves ---------------------------------------------------------------------------------------------
+
+    /// Takes the next datagram for the driver.
+    pub(crate) fn pop_transmit(&mut self) -> Option<Transmit> {
+        let transmit = self.outbox.pop()?;
+        self.stats.sent += 1;
+        self.stats.sent_bytes += u64::try_from(transmit.bytes.len()).unwrap_or(u64::MAX);
+        Some(transmit)
+    }
+
+    pub(crate) fn drain_transmits(&mut self, into: &mut Vec<Transmit>) {
+        into.extend(std::iter::from_fn(|| self.pop_transmit()));
+    }
+
     // --- tasks, names to resolve --------------------------------------------------------------------------------
 
     pub(crate) fn ask_to_resolve(&mut self, resolve: Resolve) {
         if self.resolves.len() < MOST_RESOLVES && !self.resolves.contains(&resolve) {
             self.resolves.push_back(resolve);
         }
+    }
+
+    pub(crate) fn has_resolves(&self) -> bool {
+        !self.resolves.is_empty()
     }
 
     pub(crate) fn pop_resolve(&mut self) -> Option<Resolve> {
