@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::FixedState;
 use ipv8_core::Time;
 use rand::rngs::Xoshiro256PlusPlus;
 use smallvec::SmallVec;
@@ -98,8 +99,8 @@ pub trait Fabric: Send {
 /// Which node has which address, and which name stands for which addresses.
 #[derive(Debug, Default)]
 pub struct Hosts {
-    // Only looked up, never walked over.
-    by_address: HashMap<SocketAddr, NodeId>,
+    // Only looked up, never walked over. Whoever makes the scenario chooses the addresses, so that a fast hash will do.
+    by_address: HashMap<SocketAddr, NodeId, FixedState>,
     names: BTreeMap<String, Vec<IpAddr>>,
 }
 

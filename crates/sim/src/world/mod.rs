@@ -11,7 +11,10 @@ mod work;
 use std::{
     fmt, io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Wake,
     time::Duration,
 };
@@ -79,11 +82,38 @@ impl Addresses {
 }
 
 /// Nodes that want a turn before their deadline.
-type Woken = Arc<Mutex<Vec<NodeId>>>;
+#[derive(Default)]
+struct Woken {
+    /// False while there are none, for those who look after every event.
+    any: AtomicBool,
+    nodes: Mutex<Vec<NodeId>>,
+}
+
+impl Woken {
+    fn push(&self, node: NodeId) {
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).push(node);
+        self.any.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> Vec<NodeId> {
+        if !self.any.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        self.any.store(false, Ordering::Release);
+        std::mem::take(&mut *self.nodes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets what a node asked for.
+    fn forget(&self, node: NodeId) {
+        if self.any.load(Ordering::Acquire) {
+            self.nodes.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != node);
+        }
+    }
+}
 
 struct NodeWaker {
     node: NodeId,
-    woken: Woken,
+    woken: Arc<Woken>,
 }
 
 impl Wake for NodeWaker {
@@ -92,7 +122,7 @@ impl Wake for NodeWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).push(self.node);
+        self.woken.push(self.node);
     }
 }
 
@@ -253,7 +283,8 @@ impl<F: Fabric> Drop for World<F> {
     #[allow(clippy::print_stderr, reason = "a test that failed is about to tell why; this says how to see it again")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let (seed, now, hash) = (self.seed, self.now, self.trace.hash());
+            let now = self.shards.iter().map(|shard| shard.now).fold(self.now, Time::max);
+            let (seed, hash) = (self.seed, self.trace.hash());
             eprintln!("ipv8-sim: world of seed {seed} at {now:?}, trace {hash:016x}");
             for (shard, node) in self.shards.iter().filter_map(|shard| Some((shard, shard.turn?))) {
                 eprintln!("  it was the turn of {node} at {:?}", shard.now);

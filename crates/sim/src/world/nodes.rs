@@ -9,10 +9,11 @@ use std::{
 use ipv8_core::{Clock, Community, Handle, Interfaces, Node, NodeConfig, Time};
 use ipv8_crypto::{Curve, PrivateKey};
 use rand::{RngExt, rngs::StdRng};
+use smallvec::SmallVec;
 
 use super::{
     Addresses, NodeId, NodeWaker, OF_KEY, OF_NODE, World,
-    shard::{Event, Place, Shard},
+    shard::{About, Event, Place, Shard},
     skew::Skew,
     work::Cpu,
 };
@@ -57,15 +58,15 @@ impl<F: Fabric> World<F> {
         let start = self.now + options.start_after;
         let place = Place {
             node,
-            key,
             addresses,
             skew: Skew::new(options.skew),
             cpu,
-            options,
-            waker,
+            about: Box::new(About { key, options, waker }),
             up: false,
+            again: false,
+            deadline: None,
             life: 0,
-            wakes: Vec::new(),
+            wakes: SmallVec::new(),
             caused: 0,
             sent: 0,
         };
@@ -172,13 +173,14 @@ impl<F: Fabric> World<F> {
     pub fn crash(&mut self, id: NodeId) {
         let place = self.place(id);
         let life = place.life + 1;
-        let cpu = place.options.cpu.map(|model| Box::new(Cpu::new(model)));
-        let (key, options) = (&place.key, &place.options);
-        let node = self.make_node((id, life), key, place.addresses, options, &place.waker, cpu.as_deref());
+        let About { key, options, waker } = &*place.about;
+        let cpu = options.cpu.map(|model| Box::new(Cpu::new(model)));
+        let node = self.make_node((id, life), key, place.addresses, options, waker, cpu.as_deref());
         let place = self.place_mut(id);
         let waited = std::mem::replace(&mut place.cpu, cpu);
         place.life = life;
         place.up = false;
+        (place.again, place.deadline) = (false, None);
         place.node = node;
         let Self { shards, homes, metrics, trace, tap, .. } = self;
         let shard = homes.get(id.0 as usize).and_then(|home| shards.get_mut(*home));

@@ -36,6 +36,8 @@ impl<F: Fabric> World<F> {
         let apart = self.attackers().next().is_none() && !self.fabric.lookahead().is_zero();
         if self.shards.len() > 1 && apart {
             self.run_windows(end);
+        } else if self.shards.len() == 1 {
+            self.run_alone(end);
         } else {
             while self.happen(end) {}
         }
@@ -153,6 +155,32 @@ impl<F: Fabric> World<F> {
             }
         }
         true
+    }
+
+    /// Runs the only shard up to a time.
+    fn run_alone(&mut self, end: Time) {
+        let net = Net {
+            seed: self.seed,
+            fabric: Mutex::new(&mut self.fabric),
+            hosts: &self.hosts,
+            homes: &self.homes,
+            taps: &self.taps,
+            shards: 1,
+            resolve_delay: self.resolve_delay,
+            lookahead: Duration::ZERO,
+        };
+        let Some(shard) = self.shards.first_mut() else { return };
+        shard.log.captures = self.tap.listens();
+        loop {
+            shard.collect_woken();
+            if shard.queue.next().is_none_or(|due| due.at > end) {
+                break;
+            }
+            shard.happen(&net);
+            // After each event, so that a panic in the next one finds all that came before.
+            shard.log.tell(&mut self.trace, &mut self.tap);
+        }
+        self.metrics.absorb(&mut shard.metrics);
     }
 
     /// Runs up to a time in windows that are no longer than a packet takes at least, each shard in a thread of its own. What

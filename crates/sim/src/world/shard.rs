@@ -14,9 +14,10 @@ use std::{
     time::Duration,
 };
 
-use ipv8_core::{Node, Resolve, Time, Transmit};
+use ipv8_core::{Node, Outlook, Resolve, Time, Transmit};
 use ipv8_crypto::PrivateKey;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use smallvec::SmallVec;
 
 use super::{
     Addresses, BETWEEN_TURNS, NodeId, OF_PACKETS, Woken,
@@ -62,32 +63,49 @@ pub(super) struct Arrival {
     pub(super) hostile: bool,
 }
 
-/// A node and where it stands.
+/// A node and where it stands: what every event needs, and in one place, since there are many and memory is far.
 pub(super) struct Place {
     pub(super) node: Node,
-    pub(super) key: PrivateKey,
     pub(super) addresses: Addresses,
-    pub(super) options: NodeOptions,
     pub(super) skew: Skew,
     /// None if its work takes no time.
     pub(super) cpu: Option<Box<Cpu>>,
-    pub(super) waker: Waker,
+    pub(super) about: Box<About>,
     pub(super) up: bool,
+    /// Whether it wants a turn now.
+    pub(super) again: bool,
+    /// Its next deadline, in the world's time. Both change in its turns, and when somebody used a handle, which is heard of in
+    /// [`Shard::collect_woken`].
+    pub(super) deadline: Option<Time>,
     /// How often it crashed.
     pub(super) life: u32,
     /// When the wake-ups in the queue come, the next one at the end. A node whose deadline moves away keeps its wake-up,
     /// which then finds nothing to do and sets the next one.
-    pub(super) wakes: Vec<Time>,
+    pub(super) wakes: SmallVec<[Time; 2]>,
     /// Events that it caused, in all its lives.
     pub(super) caused: u64,
     /// Datagrams that it sent, in all its lives.
     pub(super) sent: u64,
 }
 
+/// What is looked at when a node starts or crashes.
+pub(super) struct About {
+    pub(super) key: PrivateKey,
+    pub(super) options: NodeOptions,
+    pub(super) waker: Waker,
+}
+
 impl Place {
-    /// When the node's next deadline is, in the world's time.
-    fn next_deadline(&self) -> Option<Time> {
-        self.node.next_deadline().map(|at| self.skew.world_time(at))
+    /// Asks the node what it waits for.
+    fn ask(&mut self) {
+        self.again = self.node.needs_turn();
+        self.deadline = self.node.next_deadline().map(|at| self.skew.world_time(at));
+    }
+
+    /// Notes what a turn said.
+    fn note(&mut self, outlook: Outlook) {
+        self.again = outlook.again;
+        self.deadline = outlook.deadline.map(|at| self.skew.world_time(at));
     }
 }
 
@@ -126,11 +144,11 @@ pub(super) struct Shard {
     /// The same, for the nodes.
     pub(super) clock: Arc<AtomicU64>,
     /// The nodes by their numbers, those of other shards left out.
-    places: Vec<Option<Box<Place>>>,
+    places: Vec<Option<Place>>,
     /// All of them are in the first shard.
     pub(super) attackers: Vec<AttackerPlace>,
     pub(super) queue: Queue<Event>,
-    pub(super) woken: Woken,
+    pub(super) woken: Arc<Woken>,
     pub(super) metrics: Metrics,
     pub(super) log: Log,
     /// What is to happen in other shards.
@@ -149,7 +167,7 @@ impl Shard {
             places: Vec::new(),
             attackers: Vec::new(),
             queue: Queue::default(),
-            woken: Woken::default(),
+            woken: Arc::default(),
             metrics: Metrics::default(),
             log: Log::default(),
             outgoing: Vec::new(),
@@ -169,7 +187,7 @@ impl Shard {
             self.places.resize_with(index + 1, || None);
         }
         if let Some(slot) = self.places.get_mut(index) {
-            *slot = Some(Box::new(place));
+            *slot = Some(place);
         }
     }
 
@@ -191,11 +209,11 @@ impl Shard {
 
     /// Lets nodes whose handles were used from outside have their turn.
     pub(super) fn collect_woken(&mut self) {
-        let woken = std::mem::take(&mut *self.woken.lock().unwrap_or_else(PoisonError::into_inner));
-        for id in woken {
+        for id in self.woken.take() {
             // Most woke themselves in a turn that is over.
-            let place = self.place(id);
+            let place = self.place_mut(id);
             if place.up && place.node.needs_turn() {
+                place.ask();
                 self.arm(id, Some(self.now));
             }
         }
@@ -273,11 +291,12 @@ impl Shard {
         self.turn = Some(id);
         let place = self.place_mut(id);
         place.up = true;
-        let setup: Option<Setup> = place.options.setup.take();
+        let setup: Option<Setup> = place.about.options.setup.take();
         if let Some(setup) = setup {
             setup(&place.node);
-            place.options.setup = Some(setup);
+            place.about.options.setup = Some(setup);
         }
+        place.ask();
         self.turn = None;
         self.arm(id, Some(self.now));
     }
@@ -291,17 +310,15 @@ impl Shard {
         if !place.up || place.cpu.as_ref().is_some_and(|cpu| cpu.is_busy()) {
             return;
         }
-        match place.next_deadline() {
-            _ if place.node.needs_turn() => {}
+        match place.deadline {
+            _ if place.again => {}
             Some(deadline) if deadline <= now => {}
             later => return self.arm(id, later),
         }
-        place.node.poll(place.skew.node_time(now));
-        self.after_turn(net, id, 0);
+        self.turn(net, id, &[]);
     }
 
     fn deliver<F: Fabric>(&mut self, net: &Net<'_, F>, arrival: Arrival) {
-        let now = self.now;
         let Arrival { delivery, bytes, .. } = &arrival;
         let arrived = net.fabric().arrive(delivery, bytes, net.hosts);
         let to = match arrived {
@@ -319,9 +336,8 @@ impl Shard {
         if place.cpu.is_some() {
             return self.queue_up(net, to, arrival);
         }
-        place.node.handle(place.skew.node_time(now), [(delivery.source, bytes.as_slice())]);
         self.count_delivery(&arrival);
-        self.after_turn(net, to, 1);
+        self.turn(net, to, &[(delivery.source, bytes.as_slice())]);
     }
 
     pub(super) fn lose(&mut self, loss: Loss, arrival: &Arrival) {
@@ -331,20 +347,24 @@ impl Shard {
         self.log.packet(self.now, *source, *to, Fate::Lost(loss), bytes);
     }
 
-    /// Takes out of a node what its turn made, with so many datagrams.
-    pub(super) fn after_turn<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId, received: usize) {
+    /// Lets a node take a turn with these datagrams, and takes out of it what the turn made.
+    pub(super) fn turn<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId, datagrams: &[(SocketAddr, &[u8])]) {
         self.metrics.turns += 1;
+        let now = self.now;
         let mut transmits = std::mem::take(&mut self.transmits);
-        let place = self.place(id);
-        let (life, addresses) = (place.life, place.addresses);
-        place.node.drain_transmits(&mut transmits);
-        while let Some(resolve) = self.place(id).node.poll_resolve() {
-            self.cause(id, self.now + net.resolve_delay, Event::Resolved { node: id, life, resolve });
+        let place = self.place_mut(id);
+        let (life, addresses, works) = (place.life, place.addresses, place.cpu.is_some());
+        let outlook = place.node.advance(place.skew.node_time(now), datagrams, &mut transmits);
+        place.note(outlook);
+        if outlook.resolves {
+            while let Some(resolve) = self.place(id).node.poll_resolve() {
+                self.cause(id, now + net.resolve_delay, Event::Resolved { node: id, life, resolve });
+            }
         }
         // What it asked for in its own turn waits a little, see `BETWEEN_TURNS`.
-        self.woken.lock().unwrap_or_else(PoisonError::into_inner).retain(|other| *other != id);
-        if self.place(id).cpu.is_some() {
-            self.keep_busy(id, received, &mut transmits);
+        self.woken.forget(id);
+        if works {
+            self.keep_busy(id, datagrams.len(), &mut transmits);
         } else {
             for transmit in transmits.drain(..) {
                 self.send(net, id, addresses, transmit);
@@ -358,7 +378,7 @@ impl Shard {
     pub(super) fn arm_next(&mut self, id: NodeId) {
         let next = self.now + BETWEEN_TURNS;
         let place = self.place(id);
-        let deadline = if place.node.needs_turn() { Some(next) } else { place.next_deadline().map(|at| at.max(next)) };
+        let deadline = if place.again { Some(next) } else { place.deadline.map(|at| at.max(next)) };
         self.arm(id, deadline);
     }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use ipv8_core::{DropReason, Transmit};
+use smallvec::SmallVec;
 
 use super::{
     NodeId,
@@ -77,23 +78,21 @@ impl Shard {
 
     /// Takes what waits into one turn.
     fn work<F: Fabric>(&mut self, net: &Net<'_, F>, id: NodeId) {
-        let now = self.now;
         let Some(cpu) = &mut self.place_mut(id).cpu else { return };
         let batch = cpu.take_batch();
         for arrival in &batch {
             self.count_delivery(arrival);
         }
-        let place = self.place(id);
-        let datagrams = batch.iter().map(|arrival| (arrival.delivery.source, arrival.bytes.as_slice()));
-        place.node.handle(place.skew.node_time(now), datagrams);
-        self.after_turn(net, id, batch.len());
+        let datagrams: SmallVec<[_; 2]> =
+            batch.iter().map(|arrival| (arrival.delivery.source, arrival.bytes.as_slice())).collect();
+        self.turn(net, id, &datagrams);
     }
 
     /// A turn is over as far as the node knows, and takes some time yet: what it sends, it sends then.
     pub(super) fn keep_busy(&mut self, id: NodeId, received: usize, transmits: &mut Vec<Transmit>) {
         let now = self.now;
         let place = self.place_mut(id);
-        let (life, signer, stats) = (place.life, place.key.public().curve(), place.node.stats());
+        let (life, signer, stats) = (place.life, place.about.key.public().curve(), place.node.stats());
         let Some(cpu) = &mut place.cpu else { return };
         let bad_keys = stats.dropped(DropReason::PublicKey);
         let work = Work {
