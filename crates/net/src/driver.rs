@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     background::Background,
     backlog::{Backlog, Datagram},
-    datagrams::{self, BATCH, Sent},
+    datagrams::{self, BATCH, Segments, Sent},
     machine::Watching,
     watchdog::Guarded,
 };
@@ -50,6 +50,7 @@ impl Wake for Wakeup {
 struct Socket {
     udp: UdpSocket,
     is_ipv4: bool,
+    segments: Segments,
     /// The last read found a whole batch.
     was_full: bool,
 }
@@ -81,7 +82,10 @@ impl Driver {
         node.set_waker(&Waker::from(wakeup.clone()));
         let sockets = sockets
             .into_iter()
-            .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp, was_full: false })
+            .map(|udp| {
+                let is_ipv4 = udp.local_addr().is_ok_and(|local| local.is_ipv4());
+                Socket { is_ipv4, segments: Segments::of(&udp), udp, was_full: false }
+            })
             .collect();
         Self {
             node,
@@ -249,7 +253,7 @@ impl Driver {
         loop {
             let counters = self.node.driver_counters();
             while let Some((socket, transmits)) = next_of_one_family(&self.sockets, self.outgoing.get(self.sent..)) {
-                let sent = match socket.map(|socket| datagrams::send(socket, transmits)) {
+                let sent = match socket.map(|socket| datagrams::send(&socket.udp, &socket.segments, transmits)) {
                     Some(Sent::Some(count)) => count,
                     Some(Sent::Blocked) => {
                         counters.set_waiting(to_u64(self.outgoing.len() - self.sent));
@@ -276,6 +280,9 @@ impl Driver {
             self.node.exchange_transmits(&mut self.outgoing);
             if self.outgoing.is_empty() {
                 return;
+            }
+            if let Some(socket) = self.sockets.first() {
+                socket.segments.gather(&mut self.outgoing);
             }
         }
     }
@@ -315,15 +322,15 @@ fn keep(backlog: &mut Backlog, datagrams: &mut dyn Iterator<Item = (SocketAddr, 
 fn next_of_one_family<'a>(
     sockets: &'a [Socket],
     outgoing: Option<&'a [Transmit]>,
-) -> Option<(Option<&'a UdpSocket>, &'a [Transmit])> {
+) -> Option<(Option<&'a Socket>, &'a [Transmit])> {
     let outgoing = outgoing?;
     let first = outgoing.first()?.to;
     let same = outgoing.iter().take(BATCH).take_while(|transmit| transmit.to.is_ipv4() == first.is_ipv4()).count();
     Some((socket_for(sockets, first), outgoing.get(..same)?))
 }
 
-fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&UdpSocket> {
-    sockets.iter().find(|socket| socket.is_ipv4 == to.is_ipv4()).map(|socket| &socket.udp)
+fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&Socket> {
+    sockets.iter().find(|socket| socket.is_ipv4 == to.is_ipv4())
 }
 
 /// What a socket is ready for.
@@ -343,7 +350,7 @@ impl Event {
                 }
             }
             match waiting.and_then(|transmit| socket_for(sockets, transmit.to)) {
-                Some(socket) if is_ready(socket.poll_send_ready(cx)) => Poll::Ready(Self::Writable),
+                Some(socket) if is_ready(socket.udp.poll_send_ready(cx)) => Poll::Ready(Self::Writable),
                 _ => Poll::Pending,
             }
         })
@@ -352,7 +359,7 @@ impl Event {
     fn writable(sockets: &[Socket], waiting: &Transmit) -> impl Future<Output = ()> {
         let socket = socket_for(sockets, waiting.to);
         std::future::poll_fn(move |cx: &mut Context<'_>| match socket {
-            Some(socket) if !is_ready(socket.poll_send_ready(cx)) => Poll::Pending,
+            Some(socket) if !is_ready(socket.udp.poll_send_ready(cx)) => Poll::Pending,
             _ => Poll::Ready(()),
         })
     }
