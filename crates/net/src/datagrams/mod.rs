@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(target_os = "linux"), path = "no_segments.rs")]
 mod segments;
+#[cfg_attr(not(unix), path = "udp_elsewhere.rs")]
+mod udp;
 
 mod one_by_one;
 #[cfg(target_os = "linux")]
@@ -17,7 +19,8 @@ use std::{
 };
 
 use ipv8_core::Transmit;
-use tokio::net::UdpSocket;
+
+pub(crate) use udp::Udp;
 
 /// Datagrams that are read before the node takes a turn, and sent at once: enough to share the cost of a turn and of a system
 /// call, few enough to answer soon.
@@ -38,7 +41,7 @@ const NOTHING: Received = (SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 
 /// Reads what waits, up to a batch, and hands it over with its number, which it returns.
 pub(crate) fn receive(
-    socket: &UdpSocket,
+    socket: &Udp,
     take: impl for<'b> FnOnce(usize, &mut dyn Iterator<Item = (SocketAddr, &'b [u8])>),
 ) -> usize {
     BUFFER.with_borrow_mut(|buffer| {
@@ -74,7 +77,7 @@ const LEAST_SEGMENTS: usize = 4;
 pub(crate) struct Segments(AtomicBool);
 
 impl Segments {
-    pub(crate) fn of(socket: &UdpSocket) -> Self {
+    pub(crate) fn of(socket: &Udp) -> Self {
         Self(AtomicBool::new(segments::are_known(socket)))
     }
 
@@ -110,7 +113,7 @@ fn least_peers(transmits: &[Transmit]) -> usize {
 }
 
 /// Sends some datagrams of one address family, in order, as many as the socket takes at once.
-pub(crate) fn send(socket: &UdpSocket, taken: &Segments, transmits: &[Transmit]) -> Sent {
+pub(crate) fn send(socket: &Udp, taken: &Segments, transmits: &[Transmit]) -> Sent {
     let mut transmits = transmits;
     if taken.are_taken() {
         match split_row(transmits) {
@@ -169,16 +172,26 @@ mod tests {
     /// The largest datagram that the system sends unasked.
     const LARGEST: usize = if cfg!(target_vendor = "apple") { 9_216 } else { 65_507 };
 
-    async fn pair(host: &str) -> (UdpSocket, UdpSocket, SocketAddr) {
-        let (a, b) = (UdpSocket::bind((host, 0)).await.unwrap(), UdpSocket::bind((host, 0)).await.unwrap());
+    fn bind(host: &str) -> Udp {
+        let socket = std::net::UdpSocket::bind((host, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        Udp::new(socket).unwrap()
+    }
+
+    async fn readable(socket: &Udp) {
+        std::future::poll_fn(|cx| socket.poll_readable(cx)).await;
+    }
+
+    fn pair(host: &str) -> (Udp, Udp, SocketAddr) {
+        let (a, b) = (bind(host), bind(host));
         let to = b.local_addr().unwrap();
         (a, b, to)
     }
 
-    async fn receive_all(socket: &UdpSocket, expected: usize) -> Vec<(SocketAddr, Vec<u8>)> {
+    async fn receive_all(socket: &Udp, expected: usize) -> Vec<(SocketAddr, Vec<u8>)> {
         let mut found = Vec::new();
         while found.len() < expected {
-            tokio::time::timeout(std::time::Duration::from_secs(5), socket.readable()).await.unwrap().unwrap();
+            tokio::time::timeout(std::time::Duration::from_secs(5), readable(socket)).await.unwrap();
             receive(socket, |_, datagrams| found.extend(datagrams.map(|(from, bytes)| (from, bytes.to_vec()))));
         }
         found
@@ -190,7 +203,7 @@ mod tests {
         numbered.map(bytes).map(|bytes| Transmit { to, bytes }).collect()
     }
 
-    fn send_all(socket: &UdpSocket, mut transmits: &[Transmit]) {
+    fn send_all(socket: &Udp, mut transmits: &[Transmit]) {
         let segments = Segments::of(socket);
         while !transmits.is_empty() {
             let Sent::Some(count) = send(socket, &segments, transmits) else { panic!("{} are left", transmits.len()) };
@@ -202,8 +215,7 @@ mod tests {
     #[tokio::test]
     async fn all_arrive_in_order_and_whole() {
         for host in ["127.0.0.1", "::1"] {
-            let (a, b, to) = pair(host).await;
-            a.writable().await.unwrap();
+            let (a, b, to) = pair(host);
             // Without bytes, of usual sizes, and the largest there is: what a usual receive buffer holds.
             let sizes = (0..70).map(|number| if number == 50 { LARGEST } else { number * 3 });
             let sent = transmits(to, sizes);
@@ -221,11 +233,9 @@ mod tests {
     /// One thread reads sockets of both families in turn.
     #[tokio::test]
     async fn addresses_of_both_families_are_whole() {
-        let (a, b, to_b) = pair("127.0.0.1").await;
-        let (c, d, to_d) = pair("::1").await;
+        let (a, b, to_b) = pair("127.0.0.1");
+        let (c, d, to_d) = pair("::1");
         for _ in 0..3 {
-            a.writable().await.unwrap();
-            c.writable().await.unwrap();
             send_all(&a, &transmits(to_b, [10; 5]));
             send_all(&c, &transmits(to_d, [10; 5]));
             for (socket, from) in [(&b, &a), (&d, &c)] {
@@ -235,11 +245,55 @@ mod tests {
         }
     }
 
+    /// The runtime is asked about room only while something waits for it.
+    #[tokio::test]
+    async fn a_socket_that_takes_no_more_tells_when_it_does() {
+        let (mut a, b, to) = pair("127.0.0.1");
+        for waits in [true, true, false, false, true] {
+            a.wait_to_write(waits);
+            tokio::time::timeout(std::time::Duration::from_secs(5), std::future::poll_fn(|cx| a.poll_writable(cx)))
+                .await
+                .unwrap();
+            // What comes meanwhile is told all the same.
+            send_all(&b, &transmits(a.local_addr().unwrap(), [3; 5]));
+            a.wait_to_write(!waits);
+            a.wait_to_write(waits);
+            assert_eq!(receive_all(&a, 5).await.len(), 5);
+            send_all(&a, &transmits(to, [9; 70]));
+            assert_eq!(receive_all(&b, 70).await.len(), 70);
+        }
+    }
+
+    /// The kernel tells of room after each datagram that left, which is nobody's business while nothing waits.
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn sending_wakes_nobody() {
+        #[derive(Default)]
+        struct Woken(std::sync::atomic::AtomicUsize);
+        impl std::task::Wake for Woken {
+            fn wake(self: std::sync::Arc<Self>) {
+                self.0.fetch_add(1, Relaxed);
+            }
+        }
+        let (a, b, to) = pair("127.0.0.1");
+        let woken = std::sync::Arc::new(Woken::default());
+        let waker = std::task::Waker::from(woken.clone());
+        for expected in [0, 1] {
+            assert!(a.poll_readable(&mut std::task::Context::from_waker(&waker)).is_pending());
+            send_all(&a, &transmits(to, [3; 5]));
+            assert_eq!(receive_all(&b, 5).await.len(), 5);
+            if expected == 1 {
+                send_all(&b, &transmits(a.local_addr().unwrap(), [3]));
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            assert_eq!(woken.0.load(Relaxed), expected);
+        }
+    }
+
     /// What cannot be sent does not keep back what can.
     #[tokio::test]
     async fn one_that_fails_is_told_and_the_rest_goes() {
-        let (a, b, to) = pair("127.0.0.1").await;
-        a.writable().await.unwrap();
+        let (a, b, to) = pair("127.0.0.1");
         let mut all = transmits(to, [5; 4]);
         // Larger than UDP carries.
         all[2].bytes = vec![0; 70_000];
@@ -257,9 +311,8 @@ mod tests {
     /// Reading fewer than a batch must not lose the news of more.
     #[tokio::test]
     async fn what_comes_later_is_told() {
-        let (a, b, to) = pair("127.0.0.1").await;
+        let (a, b, to) = pair("127.0.0.1");
         for count in [1, BATCH - 1, BATCH, BATCH + 1, 1] {
-            a.writable().await.unwrap();
             send_all(&a, &transmits(to, vec![9; count]));
             assert_eq!(receive_all(&b, count).await.len(), count);
         }
@@ -269,11 +322,10 @@ mod tests {
     #[tokio::test]
     async fn each_peer_gets_its_own_in_order() {
         for host in ["127.0.0.1", "::1"] {
-            let (a, first, to) = pair(host).await;
-            a.writable().await.unwrap();
+            let (a, first, to) = pair(host);
             let mut peers = vec![(first, to)];
             for _ in 0..30 {
-                let (_, peer, to) = pair(host).await;
+                let (_, peer, to) = pair(host);
                 peers.push((peer, to));
             }
             for (count, known) in [(1, true), (1, false), (3, true), (3, false), (31, true), (31, false)] {
@@ -373,21 +425,20 @@ mod tests {
     /// As they fall back to it, it has to work beside the other one.
     #[tokio::test]
     async fn one_by_one_does_the_same() {
-        let (a, b, to) = pair("127.0.0.1").await;
-        a.writable().await.unwrap();
+        let (a, b, to) = pair("127.0.0.1");
         for transmit in transmits(to, [4; BATCH + 1]) {
             assert_eq!(one_by_one::send(&a, &[transmit]).unwrap(), 1);
         }
         let (mut buffer, mut received) = (vec![0; BATCH * SLOT], [NOTHING; BATCH]);
-        b.readable().await.unwrap();
+        readable(&b).await;
         assert_eq!(one_by_one::receive(&b, &mut buffer, &mut received).unwrap(), BATCH);
         assert_eq!(one_by_one::receive(&b, &mut buffer, &mut received).unwrap(), 1);
         assert_eq!(received[0], (a.local_addr().unwrap(), 4));
         assert_eq!(receive_none(&b).await, 0);
     }
 
-    async fn receive_none(socket: &UdpSocket) -> usize {
-        let ready = tokio::time::timeout(std::time::Duration::from_millis(20), socket.readable()).await;
+    async fn receive_none(socket: &Udp) -> usize {
+        let ready = tokio::time::timeout(std::time::Duration::from_millis(20), readable(socket)).await;
         ready.map_or(0, |_| receive(socket, |_, _| ()))
     }
 }

@@ -3,9 +3,10 @@
 use std::io;
 
 use ipv8_core::Transmit;
-use tokio::net::UdpSocket;
 
-pub(super) fn are_known(_: &UdpSocket) -> bool {
+use super::Udp;
+
+pub(super) fn are_known(_: &Udp) -> bool {
     false
 }
 
@@ -13,7 +14,7 @@ pub(super) fn in_a_row(_: &[Transmit]) -> usize {
     1
 }
 
-pub(super) fn send(_: &UdpSocket, _: &[Transmit]) -> io::Result<usize> {
+pub(super) fn send(_: &Udp, _: &[Transmit]) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

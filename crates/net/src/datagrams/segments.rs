@@ -11,9 +11,8 @@ use nix::{
     sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, getsockopt, sendmsg, sockopt::UdpGsoSegment},
 };
 use smallvec::SmallVec;
-use tokio::{io::Interest, net::UdpSocket};
 
-use super::BATCH;
+use super::{BATCH, Udp};
 
 /// What fits into a frame of every network that carries IPv6 (RFC 8200): the kernel does not make fragments of segments.
 const LARGEST: usize = 1_232;
@@ -22,7 +21,7 @@ const LARGEST: usize = 1_232;
 const MOST_BYTES: usize = 65_000;
 
 /// Whether the kernel knows segments.
-pub(super) fn are_known(socket: &UdpSocket) -> bool {
+pub(super) fn are_known(socket: &Udp) -> bool {
     getsockopt(socket, UdpGsoSegment).is_ok()
 }
 
@@ -49,13 +48,13 @@ pub(super) fn in_a_row(transmits: &[Transmit]) -> usize {
 }
 
 /// Sends all of these, which are in a row; returns how many.
-pub(super) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> io::Result<usize> {
+pub(super) fn send(socket: &Udp, transmits: &[Transmit]) -> io::Result<usize> {
     let Some(first) = transmits.first() else { return Ok(0) };
     let size = u16::try_from(first.bytes.len()).map_err(|_| Errno::EMSGSIZE)?;
     let bytes: SmallVec<[IoSlice<'_>; BATCH]> =
         transmits.iter().map(|transmit| IoSlice::new(&transmit.bytes)).collect();
     let (to, control) = (SockaddrStorage::from(first.to), [ControlMessage::UdpGsoSegments(&size)]);
-    socket.try_io(Interest::WRITABLE, || {
+    socket.write(|socket| {
         sendmsg(socket.as_raw_fd(), &bytes, &control, MsgFlags::MSG_DONTWAIT, Some(&to))?;
         Ok(transmits.len())
     })
