@@ -18,8 +18,8 @@ const LONGEST_PAUSE: u32 = 2_048;
 /// The fewest: as many as the batch may have had.
 const SHORTEST_PAUSE: u32 = 64;
 
-/// Verifies the signatures of known curve25519 keys together, at two thirds of the time of one by one, and all others one
-/// by one.
+/// Verifies the signatures of known curve25519 keys together, at two thirds of the time of one by one or less, and all others
+/// one by one.
 ///
 /// Verdicts are those of [`PublicKey::verify`](crate::PublicKey::verify) for whatever honest keys signed, and nobody can forge
 /// anything that would not hold one by one. What may differ is a signature whose R has a component of small order, which only

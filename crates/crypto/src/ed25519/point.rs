@@ -7,7 +7,7 @@ use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 
 /// Signatures of a key that hold before it is worth finding out whether it fits into batches, which costs half of what one takes
 /// that is verified alone, and is saved by the next one or two. Whoever makes new keys and lets each fall silent then costs one part in
-/// eight more than without batches, at most.
+/// seven more than without batches, at most.
 const HELD_BEFORE_BATCHES: u8 = 4;
 
 /// Decompressed at its first use, `None` inside if the bytes are no point. Boxed, for most keys that a node hears of never
