@@ -2,7 +2,6 @@
 
 use std::{
     future::Future,
-    io,
     net::{SocketAddr, ToSocketAddrs},
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
@@ -11,7 +10,6 @@ use std::{
 
 use ipv8_core::{Node, Resolve, Time, Transmit, UnloadReport};
 use tokio::{
-    net::UdpSocket,
     sync::{Notify, watch},
     task::JoinSet,
 };
@@ -19,7 +17,7 @@ use tokio::{
 use crate::{
     background::Background,
     backlog::{Backlog, Datagram},
-    datagrams::{self, BATCH, Sent},
+    datagrams::{self, BATCH, Segments, Sent, Udp},
     machine::Watching,
     watchdog::Guarded,
 };
@@ -46,10 +44,9 @@ impl Wake for Wakeup {
     }
 }
 
-/// A socket and its address family, which the system need not be asked for each datagram.
 struct Socket {
-    udp: UdpSocket,
-    is_ipv4: bool,
+    udp: Udp,
+    segments: Segments,
     /// The last read found a whole batch.
     was_full: bool,
 }
@@ -76,13 +73,11 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(node: Node, sockets: Vec<UdpSocket>, start: Instant) -> Self {
+    pub(crate) fn new(node: Node, sockets: Vec<Udp>, start: Instant) -> Self {
         let wakeup = Arc::new(Wakeup(Notify::new()));
         node.set_waker(&Waker::from(wakeup.clone()));
-        let sockets = sockets
-            .into_iter()
-            .map(|udp| Socket { is_ipv4: udp.local_addr().is_ok_and(|local| local.is_ipv4()), udp, was_full: false })
-            .collect();
+        let sockets =
+            sockets.into_iter().map(|udp| Socket { segments: Segments::of(&udp), udp, was_full: false }).collect();
         Self {
             node,
             sockets,
@@ -249,9 +244,13 @@ impl Driver {
         loop {
             let counters = self.node.driver_counters();
             while let Some((socket, transmits)) = next_of_one_family(&self.sockets, self.outgoing.get(self.sent..)) {
-                let sent = match socket.map(|socket| datagrams::send(socket, transmits)) {
+                let sent = match socket.map(|socket| datagrams::send(&socket.udp, &socket.segments, transmits)) {
                     Some(Sent::Some(count)) => count,
                     Some(Sent::Blocked) => {
+                        let is_ipv4 = transmits.first().is_some_and(|first| first.to.is_ipv4());
+                        for socket in self.sockets.iter_mut().filter(|socket| socket.udp.is_ipv4() == is_ipv4) {
+                            socket.udp.wait_to_write(true);
+                        }
                         counters.set_waiting(to_u64(self.outgoing.len() - self.sent));
                         self.blocked = true;
                         return;
@@ -271,11 +270,17 @@ impl Driver {
             }
             if std::mem::take(&mut self.blocked) {
                 self.node.driver_counters().set_waiting(0);
+                for socket in &mut self.sockets {
+                    socket.udp.wait_to_write(false);
+                }
             }
             self.sent = 0;
             self.node.exchange_transmits(&mut self.outgoing);
             if self.outgoing.is_empty() {
                 return;
+            }
+            if let Some(socket) = self.sockets.first() {
+                socket.segments.gather(&mut self.outgoing);
             }
         }
     }
@@ -315,15 +320,15 @@ fn keep(backlog: &mut Backlog, datagrams: &mut dyn Iterator<Item = (SocketAddr, 
 fn next_of_one_family<'a>(
     sockets: &'a [Socket],
     outgoing: Option<&'a [Transmit]>,
-) -> Option<(Option<&'a UdpSocket>, &'a [Transmit])> {
+) -> Option<(Option<&'a Socket>, &'a [Transmit])> {
     let outgoing = outgoing?;
     let first = outgoing.first()?.to;
     let same = outgoing.iter().take(BATCH).take_while(|transmit| transmit.to.is_ipv4() == first.is_ipv4()).count();
     Some((socket_for(sockets, first), outgoing.get(..same)?))
 }
 
-fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&UdpSocket> {
-    sockets.iter().find(|socket| socket.is_ipv4 == to.is_ipv4()).map(|socket| &socket.udp)
+fn socket_for(sockets: &[Socket], to: SocketAddr) -> Option<&Socket> {
+    sockets.iter().find(|socket| socket.udp.is_ipv4() == to.is_ipv4())
 }
 
 /// What a socket is ready for.
@@ -338,12 +343,12 @@ impl Event {
     fn next(sockets: &[Socket], first: usize, waiting: Option<&Transmit>) -> impl Future<Output = Self> {
         std::future::poll_fn(move |cx| {
             for (index, socket) in sockets.iter().enumerate().cycle().skip(first).take(sockets.len()) {
-                if is_ready(socket.udp.poll_recv_ready(cx)) {
+                if socket.udp.poll_readable(cx).is_ready() {
                     return Poll::Ready(Self::Readable(index));
                 }
             }
             match waiting.and_then(|transmit| socket_for(sockets, transmit.to)) {
-                Some(socket) if is_ready(socket.poll_send_ready(cx)) => Poll::Ready(Self::Writable),
+                Some(socket) if socket.udp.poll_writable(cx).is_ready() => Poll::Ready(Self::Writable),
                 _ => Poll::Pending,
             }
         })
@@ -352,15 +357,10 @@ impl Event {
     fn writable(sockets: &[Socket], waiting: &Transmit) -> impl Future<Output = ()> {
         let socket = socket_for(sockets, waiting.to);
         std::future::poll_fn(move |cx: &mut Context<'_>| match socket {
-            Some(socket) if !is_ready(socket.poll_send_ready(cx)) => Poll::Pending,
+            Some(socket) if socket.udp.poll_writable(cx).is_pending() => Poll::Pending,
             _ => Poll::Ready(()),
         })
     }
-}
-
-/// Ready with an error counts: the operation itself will tell.
-fn is_ready(poll: Poll<io::Result<()>>) -> bool {
-    poll.is_ready()
 }
 
 /// Resolves a name: no addresses if it cannot be.

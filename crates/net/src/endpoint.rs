@@ -9,9 +9,10 @@ use std::{
 use ipv8_core::{
     Blocking, BlockingJob, Busy, KeyCache, Node, NodeConfig, StatsReport, Time, UnloadReport, crypto::PrivateKey,
 };
-use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
+    datagrams::Udp,
     driver::{Driver, GOODBYE},
     kernel::{self, Inode},
     lan,
@@ -30,7 +31,7 @@ const GRACE: Duration = Duration::from_millis(350);
 #[derive(Debug)]
 pub struct Endpoint {
     node: Node,
-    sockets: Vec<UdpSocket>,
+    sockets: Vec<Udp>,
     local: Vec<SocketAddr>,
     /// What the node knows of the machine.
     told: Told,
@@ -67,7 +68,7 @@ impl Endpoint {
             let io = |source| BindError::Io { address: listen.address(), source };
             let Bound { socket, receive_buffer } = bind(*listen)?;
             least_buffer = least_buffer.min(receive_buffer);
-            let socket = UdpSocket::from_std(socket).map_err(io)?;
+            let socket = Udp::new(socket).map_err(io)?;
             local.push(socket.local_addr().map_err(io)?);
             sockets.push(socket);
         }

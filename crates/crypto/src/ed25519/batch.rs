@@ -1,21 +1,25 @@
 //! Verifying the signatures of known keys together.
 
-use ed25519_dalek::{Signature, VerifyingKey, verify_batch};
+use ed25519_dalek::Signature;
 use smallvec::SmallVec;
 
+use super::equation::{Claim, MOST_TOGETHER, holds};
 use crate::verify::{Job, Verifier};
-
-/// Signatures that are verified together: with more of them, the tables of their points leave the first cache.
-const MOST_TOGETHER: usize = 16;
 
 /// With fewer, one by one is as fast.
 const LEAST_TOGETHER: usize = 3;
 
+/// Smaller batches save too little to make up for one that failed.
+const LARGE: usize = 16;
+
 /// The most signatures that are verified one by one after a batch that did not hold.
 const LONGEST_PAUSE: u32 = 2_048;
 
-/// Verifies the signatures of known curve25519 keys together, at two thirds of the time of one by one, and all others one
-/// by one.
+/// The fewest: as many as the batch may have had.
+const SHORTEST_PAUSE: u32 = 64;
+
+/// Verifies the signatures of known curve25519 keys together, at two thirds of the time of one by one or less, and all others
+/// one by one.
 ///
 /// Verdicts are those of [`PublicKey::verify`](crate::PublicKey::verify) for whatever honest keys signed, and nobody can forge
 /// anything that would not hold one by one. What may differ is a signature whose R has a component of small order, which only
@@ -24,49 +28,46 @@ const LONGEST_PAUSE: u32 = 2_048;
 ///
 /// The rules:
 ///
-/// - A key takes part when sixteen of its signatures held one by one, if it is encoded in the usual way and has no component of
+/// - A key takes part when four of its signatures held one by one, if it is encoded in the usual way and has no component of
 ///   small order. The result is kept with the key.
 /// - A signature whose R is encoded in an unusual way, or is of small order, is verified alone.
-/// - Of a batch that does not hold, each is verified alone; and so are the next ones, twice as many with each such batch, up
-///   to 2,048. Only whole batches of sixteen that hold make the pauses shorter again, by half, and they save as much as the
-///   failed ones cost: whoever forges signatures can take the gain away, and add little.
+/// - Of a batch that does not hold, each is verified alone; and so are the next ones, twice as many with each such batch, from
+///   64, the most in a batch, up to 2,048. Only as many that hold, in batches of sixteen or more, make the pauses shorter again, by half,
+///   and they save as much as the failed ones cost: whoever forges signatures can take the gain away, and add little.
 ///
-/// The equation that is checked is ed25519-dalek's, whose random factors are hashes of the whole batch: the same batches, of keys
-/// that were met as often, have the same verdicts.
+/// The random factors of the equation that is checked are hashes of the whole batch: the same batches, of keys that were met as
+/// often, have the same verdicts.
 #[derive(Debug, Clone, Default)]
 pub struct Batched {
     /// Signatures to be verified one by one before the next batch.
     pause: u32,
-    /// The length of the last pause, halved with each batch that held since.
+    /// The length of the last pause, halved with each 64 signatures that held since.
     last_pause: u32,
+    /// Signatures that held in large batches and did not yet halve the pause.
+    held: usize,
     in_vain: u64,
 }
 
-/// A job that can be verified with others.
-struct Candidate<'a> {
-    index: usize,
-    message: &'a [u8],
-    signature: Signature,
-    key: &'a VerifyingKey,
-}
+/// Jobs that can be verified together, and their places.
+type Waiting<'a> = (SmallVec<[Claim<'a>; MOST_TOGETHER]>, SmallVec<[usize; MOST_TOGETHER]>);
 
 impl Verifier for Batched {
     fn verify(&mut self, jobs: &[Job<'_>], verdicts: &mut Vec<bool>) {
         verdicts.clear();
         verdicts.resize(jobs.len(), false);
-        let mut waiting: SmallVec<[Candidate<'_>; MOST_TOGETHER]> = SmallVec::new();
+        let mut waiting = Waiting::default();
         for (index, job) in jobs.iter().enumerate() {
-            if let Some((signature, key)) = self.may_batch(job) {
-                waiting.push(Candidate { index, message: job.message, signature, key });
-                if waiting.len() == MOST_TOGETHER {
-                    self.together(&waiting, jobs, verdicts);
-                    waiting.clear();
+            if let Some(claim) = self.may_batch(job) {
+                waiting.0.push(claim);
+                waiting.1.push(index);
+                if waiting.1.len() == MOST_TOGETHER {
+                    self.together(&mut waiting, jobs, verdicts);
                 }
             } else if let Some(verdict) = verdicts.get_mut(index) {
                 *verdict = job.key.verify(job.message, job.signature);
             }
         }
-        self.together(&waiting, jobs, verdicts);
+        self.together(&mut waiting, jobs, verdicts);
     }
 }
 
@@ -77,28 +78,26 @@ impl Batched {
         self.in_vain
     }
 
-    fn may_batch<'a>(&mut self, job: &Job<'a>) -> Option<(Signature, &'a VerifyingKey)> {
+    fn may_batch<'a>(&mut self, job: &Job<'a>) -> Option<Claim<'a>> {
         if self.pause > 0 {
             self.pause -= 1;
             return None;
         }
         let signature = Signature::from_slice(job.signature).ok()?;
         (!is_unusual(signature.r_bytes())).then_some(())?;
-        Some((signature, job.key.for_batch()?))
+        Some(Claim { key: job.key.for_batch()?, message: job.message, signature })
     }
 
-    /// Verifies a few jobs together, and each alone if that does not hold.
-    fn together(&mut self, waiting: &[Candidate<'_>], jobs: &[Job<'_>], verdicts: &mut [bool]) {
-        let hold = waiting.len() >= LEAST_TOGETHER && {
-            let messages: SmallVec<[_; MOST_TOGETHER]> = waiting.iter().map(|job| job.message).collect();
-            let signatures: SmallVec<[_; MOST_TOGETHER]> = waiting.iter().map(|job| job.signature).collect();
-            let keys: SmallVec<[_; MOST_TOGETHER]> = waiting.iter().map(|job| *job.key).collect();
-            let hold = verify_batch(&messages, &signatures, &keys).is_ok();
-            self.learn(hold, waiting.len());
+    /// Verifies a few jobs together, and each alone if that does not hold. None waits any more.
+    fn together(&mut self, (claims, places): &mut Waiting<'_>, jobs: &[Job<'_>], verdicts: &mut [bool]) {
+        let hold = claims.len() >= LEAST_TOGETHER && {
+            let hold = holds(claims);
+            self.learn(hold, claims.len());
             hold
         };
-        for Candidate { index, .. } in waiting {
-            if let (Some(job), Some(verdict)) = (jobs.get(*index), verdicts.get_mut(*index)) {
+        claims.clear();
+        for index in places.drain(..) {
+            if let (Some(job), Some(verdict)) = (jobs.get(index), verdicts.get_mut(index)) {
                 *verdict = hold || job.key.verify(job.message, job.signature);
             }
         }
@@ -106,13 +105,17 @@ impl Batched {
 
     fn learn(&mut self, hold: bool, size: usize) {
         if hold {
-            // Small ones save too little to make up for one that failed.
-            if size == MOST_TOGETHER {
+            if size >= LARGE {
+                self.held += size;
+            }
+            while self.held >= MOST_TOGETHER {
+                self.held -= MOST_TOGETHER;
                 self.last_pause /= 2;
             }
         } else {
             self.in_vain += 1;
-            self.last_pause = (self.last_pause * 2).clamp(16, LONGEST_PAUSE);
+            self.held = 0;
+            self.last_pause = (self.last_pause * 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
             self.pause = self.last_pause;
         }
     }

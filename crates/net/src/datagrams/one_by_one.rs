@@ -2,13 +2,11 @@
 
 use std::io;
 
+use super::{Received, SLOT, Udp};
 use ipv8_core::Transmit;
-use tokio::net::UdpSocket;
-
-use super::{Received, SLOT};
 
 /// Reads datagrams into the slots of a buffer until none waits; returns how many.
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8], received: &mut [Received]) -> io::Result<usize> {
+pub(super) fn receive(socket: &Udp, buffer: &mut [u8], received: &mut [Received]) -> io::Result<usize> {
     let mut count = 0;
     for (slot, entry) in buffer.chunks_exact_mut(SLOT).zip(received) {
         match socket.try_recv_from(slot) {
@@ -22,7 +20,7 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8], received: &mut [Rec
 }
 
 /// Sends the first of some datagrams; returns 1.
-pub(super) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> io::Result<usize> {
+pub(super) fn send(socket: &Udp, transmits: &[Transmit]) -> io::Result<usize> {
     match transmits.first() {
         Some(Transmit { to, bytes }) => socket.try_send_to(bytes, *to).map(|_| 1),
         None => Ok(0),

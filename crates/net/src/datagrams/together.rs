@@ -3,7 +3,7 @@
 use std::{
     cell::RefCell,
     io::{self, IoSlice, IoSliceMut},
-    net::SocketAddr,
+    net::{SocketAddr, UdpSocket},
     os::fd::AsRawFd as _,
 };
 
@@ -11,9 +11,8 @@ use ipv8_core::Transmit;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6, SockaddrLike, recvmmsg};
 use rustix::net::{MMsgHdr, SendAncillaryBuffer, SendFlags, SocketAddrAny, addr::SocketAddrArg as _, sendmmsg};
 use smallvec::SmallVec;
-use tokio::{io::Interest, net::UdpSocket};
 
-use super::{BATCH, Received, SLOT};
+use super::{BATCH, Received, SLOT, Udp};
 
 /// The kernel's view of a batch, with the length of the addresses of each family.
 struct Headers {
@@ -29,10 +28,10 @@ thread_local! {
 }
 
 /// Reads datagrams into the slots of a buffer until none waits; returns how many.
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8], received: &mut [Received; BATCH]) -> io::Result<usize> {
-    let is_ipv4 = socket.local_addr()?.is_ipv4();
+pub(super) fn receive(socket: &Udp, buffer: &mut [u8], received: &mut [Received; BATCH]) -> io::Result<usize> {
+    let is_ipv4 = socket.is_ipv4();
     let mut count = 0;
-    let outcome = socket.try_io(Interest::READABLE, || {
+    let outcome = socket.read(|socket| {
         HEADERS.with_borrow_mut(|headers| {
             // That there were fewer than a batch does not mean that these were all: the kernel stops at an error, too. Only
             // when it says that none waits, the socket need not be asked again before there is news of more.
@@ -77,7 +76,7 @@ fn receive_from<S: SockaddrLike + Copy + Into<SocketAddr>>(
 /// Sends the first of some datagrams, of one address family; returns how many, at least one.
 ///
 /// Not with nix, whose results of `sendmmsg` read addresses that the kernel never wrote.
-pub(super) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> io::Result<usize> {
+pub(super) fn send(socket: &Udp, transmits: &[Transmit]) -> io::Result<usize> {
     let transmits = transmits.iter().take(BATCH);
     let to: SmallVec<[SocketAddrAny; BATCH]> = transmits.clone().map(|transmit| transmit.to.as_any()).collect();
     let bytes: SmallVec<[[IoSlice<'_>; 1]; BATCH]> =
@@ -87,5 +86,5 @@ pub(super) fn send(socket: &UdpSocket, transmits: &[Transmit]) -> io::Result<usi
     let parts = to.iter().zip(&bytes).zip(&mut control);
     let mut messages: SmallVec<[MMsgHdr<'_>; BATCH]> =
         parts.map(|((to, bytes), control)| MMsgHdr::new_with_addr(to, bytes, control)).collect();
-    socket.try_io(Interest::WRITABLE, || Ok(sendmmsg(socket, &mut messages, SendFlags::DONTWAIT)?))
+    socket.write(|socket| Ok(sendmmsg(socket, &mut messages, SendFlags::DONTWAIT)?))
 }
