@@ -85,11 +85,13 @@ impl Records {
     }
 
     pub(super) fn find(&self, mid: &Mid) -> Option<Slot> {
-        if self.is_empty() {
-            return None;
-        }
         let same = |slot: &Slot| self.get(*slot).is_some_and(|record| record.key.mid() == *mid);
-        self.by_mid.find(self.hasher.hash_one(mid), same).copied()
+        // As an index map does: of one there is nothing to be hashed for.
+        match self.len() {
+            0 => None,
+            1 => self.order.get(0).filter(same),
+            _ => self.by_mid.find(self.hasher.hash_one(mid), same).copied(),
+        }
     }
 
     pub(super) fn get(&self, slot: Slot) -> Option<&PeerRecord> {
