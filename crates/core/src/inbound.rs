@@ -170,7 +170,14 @@ impl Inbound {
                 Some(known) => known,
                 None => {
                     accepted.new_key = true;
-                    SenderKey::read(key)?
+                    let read = SenderKey::read(key)?;
+                    // With a peer that is known, its key is shared, and ready to verify.
+                    match gate.network.get(&read.key.mid()) {
+                        Some(record) if read.canonical && *record.key() == read.key => {
+                            SenderKey { key: record.key().clone(), canonical: true }
+                        }
+                        _ => read,
+                    }
                 }
             };
             if !gate.hardening.takes_curve_of(&sender.key) {

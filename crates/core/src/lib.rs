@@ -39,6 +39,7 @@ pub mod stats;
 pub mod strategy;
 
 mod addresses;
+mod chain;
 mod defence;
 mod driver_waker;
 mod inbound;

@@ -120,7 +120,7 @@ fn a_peer_that_goes_takes_its_addresses_along() {
 fn an_address_that_goes_takes_every_peer_there_along() {
     let mut network = Network::default();
     add(&mut network, 1);
-    let mut same_place = PeerRecord::new(key(2), *record(1).addresses(), Time::ZERO);
+    let mut same_place = PeerRecord::new(key(2), record(1).addresses(), Time::ZERO);
     same_place.set_new_style(true);
     assert!(network.add_verified(&same_place));
     network.remove_address(address(1));

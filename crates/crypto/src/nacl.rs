@@ -70,7 +70,7 @@ impl Public {
         [SPKI_PREFIX.as_slice(), &self.signing_key()].concat()
     }
 
-    pub(crate) fn verify(&self, point: &Point, message: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verify(&self, point: Point<'_>, message: &[u8], signature: &[u8]) -> bool {
         point.verify(&self.signing_key(), message, signature)
     }
 }

@@ -17,6 +17,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 pub(crate) const INACTIVE_TIME: Duration = Duration::from_millis(27_500);
 pub(crate) const DROP_TIME: Duration = Duration::from_millis(57_500);
 
+/// Pings that count no more may stay until there are so many more.
+const SPARE: usize = 32;
+
 /// Round trips that are measured of every peer, silent or not.
 const PINGS: usize = 5;
 
@@ -46,8 +49,10 @@ pub struct RandomChurn {
     drop: Duration,
     /// As the node's hardening says, if nothing else is said.
     drop_never_heard: Option<bool>,
-    /// Pings to peers: no more of them than the network has.
+    /// Pings to peers: no more of them than the network has, and those of long ago only where they were not answered.
     pinged: BTreeMap<Mid, Pinged>,
+    /// How many of them were left when those that count no more were last forgotten.
+    left: usize,
 }
 
 /// Pings to one peer.
@@ -68,6 +73,7 @@ impl Default for RandomChurn {
             drop: DROP_TIME,
             drop_never_heard: None,
             pinged: BTreeMap::new(),
+            left: 0,
         }
     }
 }
@@ -107,6 +113,16 @@ impl RandomChurn {
     pub fn drop_never_heard(mut self, drop: bool) -> Self {
         self.drop_never_heard = Some(drop);
         self
+    }
+
+    /// Forgets pings that nothing depends on: there was a sign of life since, and the peer may be pinged again.
+    fn forget_answered(&mut self, cx: &Context<'_>) {
+        let now = cx.now();
+        self.pinged.retain(|mid, pinged| {
+            let answered = |record: &PeerRecord| record.last_response().is_some_and(|heard| heard > pinged.last);
+            now <= pinged.last + self.ping_interval || !cx.network().get(mid).is_none_or(answered)
+        });
+        self.left = self.pinged.len();
     }
 
     fn look_at(&mut self, cx: &mut Context<'_>, peer: &Sampled) {
@@ -154,6 +170,9 @@ impl Strategy for RandomChurn {
         let peers = cx.network().len();
         if self.pinged.len() > peers {
             self.pinged.retain(|mid, _| cx.network().get(mid).is_some());
+        }
+        if self.pinged.len() > 2 * self.left + SPARE {
+            self.forget_answered(cx);
         }
         let chosen = index::sample(cx.rng(), peers, self.samples.min(peers));
         let never_heard = self.drop_never_heard.unwrap_or(cx.hardening().drop_never_heard);

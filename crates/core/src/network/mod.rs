@@ -5,9 +5,12 @@
 //! save that every table is bounded ([`Limits`]) where the reference's grow without end.
 
 mod known;
+mod places;
 mod record;
 mod remembered;
 mod saved;
+mod services;
+mod slots;
 mod snapshot;
 
 use std::{
@@ -16,16 +19,18 @@ use std::{
     time::Duration,
 };
 
-use hashlink::{LinkedHashMap, LruCache};
-use indexmap::{IndexMap, IndexSet};
+use hashlink::LruCache;
 use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
 use rand::{Rng, RngExt};
 use smallvec::SmallVec;
 
 use self::{
-    known::{Known, SMALLEST_SHARE},
+    known::{KnownAddresses, SMALLEST_SHARE},
+    places::{AddressIndex, Class},
     remembered::Remembered,
+    services::ServiceLists,
+    slots::{MOST_SLOTS, Records, Slot, SlotSet},
 };
 pub use self::{
     record::{Addresses, PeerRecord},
@@ -61,9 +66,6 @@ impl Default for Limits {
         Self { peers: 10_000, addresses: 1_000, strangers: 500, services_per_peer: 32, blacklist: 10_000 }
     }
 }
-
-/// Peers that are found by one address; who shares it with more of them is found by its key only.
-const MOST_AT_ONE_ADDRESS: usize = 16;
 
 /// A peer that was silent for so long may make room for another one.
 const SILENT: Duration = Duration::from_secs(60);
@@ -102,17 +104,16 @@ pub enum NetworkEvent {
 pub struct Network {
     limits: Limits,
     rules: Rules,
-    peers: IndexMap<Mid, PeerRecord>,
+    peers: Records,
     /// Who was seen where. Several peers may share an address, a NAT's for example; the last one stands for it.
     by_address: AddressIndex,
     /// Who says that it is where in its LAN. Anybody can say anything.
     by_claim: AddressIndex,
     /// The peers of the communities that this node serves; those of others are looked for where somebody asks.
-    by_service: HashMap<CommunityId, IndexSet<Mid>>,
+    by_service: HashMap<CommunityId, SlotSet>,
+    service_lists: ServiceLists,
     strangers: LruCache<Mid, SmallVec<[CommunityId; 1]>>,
-    known: LinkedHashMap<SocketAddr, Known>,
-    /// How many of the known addresses are whose introductions.
-    introduced: HashMap<Option<Mid>, usize>,
+    known: KnownAddresses,
     /// How many peers are at which host.
     hosts: HashMap<IpAddr, usize>,
     /// Peers of an earlier run.
@@ -142,20 +143,20 @@ impl Network {
     pub fn hardened(limits: Limits, hardening: &Hardening) -> Self {
         let share = |part: usize| (limits.addresses / part.max(1)).max(SMALLEST_SHARE);
         Self {
-            limits,
+            limits: Limits { peers: limits.peers.min(MOST_SLOTS), ..limits },
             rules: Rules {
                 share: hardening.introducer_share.map(share),
                 addresses_per_network: hardening.addresses_per_network,
                 peers_per_host: hardening.peers_per_host,
                 challenge_moves: hardening.challenge_moves,
             },
-            peers: IndexMap::new(),
-            by_address: HashMap::new(),
-            by_claim: HashMap::new(),
+            peers: Records::default(),
+            by_address: AddressIndex::default(),
+            by_claim: AddressIndex::default(),
             by_service: HashMap::new(),
+            service_lists: ServiceLists::default(),
             strangers: LruCache::new(limits.strangers),
-            known: LinkedHashMap::new(),
-            introduced: HashMap::new(),
+            known: KnownAddresses::default(),
             hosts: HashMap::new(),
             remembered: Remembered::default(),
             blacklist: HashSet::new(),
@@ -187,12 +188,12 @@ impl Network {
     /// The verified peer of this id.
     #[must_use]
     pub fn get(&self, mid: &Mid) -> Option<&PeerRecord> {
-        self.peers.get(mid)
+        self.peers.get_by_mid(mid)
     }
 
     /// The verified peer of this id, to record what a handler learned of it.
     pub fn get_mut(&mut self, mid: &Mid) -> Option<&mut PeerRecord> {
-        self.peers.get_mut(mid)
+        self.peers.get_mut(self.peers.find(mid)?)
     }
 
     /// The verified peer that was last seen at this address, or else one that claims it as its LAN address.
@@ -202,16 +203,16 @@ impl Network {
     }
 
     /// The peers at an address: those seen there, the last one first, and then those that claim it.
-    fn at(&self, address: SocketAddr) -> impl Iterator<Item = &Mid> {
-        let seen = self.by_address.get(&address).into_iter().flatten().rev();
-        seen.chain(self.by_claim.get(&address).into_iter().flatten().rev())
+    fn at(&self, address: SocketAddr) -> impl Iterator<Item = Slot> {
+        self.by_address.at(&self.peers, address).chain(self.by_claim.at(&self.peers, address))
     }
 
     /// The verified peers that serve a community.
     pub fn serving(&self, service: CommunityId) -> impl Iterator<Item = &PeerRecord> {
         let served = self.by_service.get(&service);
-        let scanned = self.peers.values().filter(move |record| served.is_none() && record.services.contains(&service));
-        served.into_iter().flatten().filter_map(|mid| self.peers.get(mid)).chain(scanned)
+        let scanned = if served.is_none() { Some(self.peers.values()) } else { None };
+        let scanned = scanned.into_iter().flatten().filter(move |record| record.services().contains(&service));
+        served.into_iter().flat_map(SlotSet::iter).filter_map(|slot| self.peers.get(slot)).chain(scanned)
     }
 
     /// How many verified peers serve a community.
@@ -231,7 +232,7 @@ impl Network {
         }
         let index = rng.random_range(0..count);
         match self.by_service.get(&service) {
-            Some(serving) => self.peers.get(serving.get_index(index)?),
+            Some(serving) => self.peers.get(serving.get(index)?),
             None => self.serving(service).nth(index),
         }
     }
@@ -239,16 +240,16 @@ impl Network {
     /// The communities that the peer is known to serve, verified or not.
     #[must_use]
     pub fn services_of(&self, mid: &Mid) -> &[CommunityId] {
-        match self.peers.get(mid) {
-            Some(record) => &record.services,
+        match self.peers.get_by_mid(mid) {
+            Some(record) => record.services(),
             None => self.strangers.peek(mid).map_or(&[], |services| services.as_slice()),
         }
     }
 
     /// The verified peer with this key, in its own bytes, that was seen at this address, or claims it.
     pub(crate) fn peer_at(&self, address: SocketAddr, key: &[u8]) -> Option<Mid> {
-        let here = |mid: &&Mid| self.peers.get(*mid).is_some_and(|record| record.key.as_bytes() == key);
-        self.at(address).find(here).copied()
+        let mut there = self.at(address).filter_map(|slot| self.peers.get(slot));
+        there.find(|record| record.key.as_bytes() == key).map(PeerRecord::mid)
     }
 
     /// Whether there are as many peers at the host of this address as may be ([`Hardening::peers_per_host`]).
@@ -284,36 +285,44 @@ impl Network {
 
     /// Notes that a packet came from this address, whatever it holds.
     pub(crate) fn heard(&mut self, address: SocketAddr, now: Time) {
-        let there = self.by_address.get(&address).and_then(|mids| mids.last());
-        if let Some(record) = there.and_then(|mid| self.peers.get_mut(mid)) {
-            record.last_response = Some(now);
+        let there = self.by_address.last_at(&self.peers, address);
+        if let Some(record) = there.and_then(|slot| self.peers.get_mut(slot)) {
+            record.heard_at(now);
         }
     }
 
     /// Notes that the owner of a verified key signed a packet that came from this address: if we know the peer, it is
     /// there now, unless moves have to be proven ([`Hardening::challenge_moves`]).
     pub(crate) fn seen_at(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
-        let claimed = self.peers.get(mid)?.addresses.contains(address);
-        if claimed || self.rules.challenge_moves { self.peers.get(mid) } else { self.moved_to(mid, address) }
+        let slot = self.peers.find(mid)?;
+        let claimed = self.peers.get(slot)?.addresses().contains(address);
+        if !claimed && !self.rules.challenge_moves {
+            self.move_to(slot, address);
+        }
+        self.peers.get(slot)
     }
 
     /// Whether [`Network::seen_at`] would learn something.
     pub(crate) fn would_move(&self, mid: &Mid, address: SocketAddr) -> bool {
-        self.peers.get(mid).is_some_and(|record| !record.addresses.was_at(address))
+        self.get(mid).is_some_and(|record| !record.addresses().was_at(address))
     }
 
     /// Notes that a peer is at this address: it answered a question that was sent there. `None` if it is not known.
     pub fn moved_to(&mut self, mid: &Mid, address: SocketAddr) -> Option<&PeerRecord> {
+        let slot = self.peers.find(mid)?;
+        self.move_to(slot, address);
+        self.peers.get(slot)
+    }
+
+    fn move_to(&mut self, slot: Slot, address: SocketAddr) {
         let crowded = self.is_crowded(address);
-        let record = self.peers.get_mut(mid)?;
-        // Where it stays at its host, nobody more is there than before.
-        let crowded = crowded && !record.addresses.seen().any(|before| host(before.ip()) == host(address.ip()));
-        if !record.addresses.was_at(address) && !crowded {
-            let before = record.addresses;
-            record.addresses.set(address);
-            self.reindex(mid, before);
-        }
-        self.peers.get(mid)
+        self.change(slot, |addresses, _| {
+            // Where it stays at its host, nobody more is there than before.
+            let crowded = crowded && !addresses.seen().any(|before| host(before.ip()) == host(address.ip()));
+            if !addresses.was_at(address) && !crowded {
+                addresses.set(address);
+            }
+        });
     }
 
     /// Adds a peer whose signature we checked, or updates the addresses of one that we have; where moves have to be proven
@@ -324,34 +333,36 @@ impl Network {
         if self.blacklisted_mids.contains(&mid) {
             return false;
         }
-        if let Some(known) = self.peers.get_mut(&mid) {
-            let before = known.addresses;
-            if self.rules.challenge_moves {
-                known.addresses.lan = peer.addresses.lan.or(known.addresses.lan);
-            } else {
-                known.addresses.update(&peer.addresses);
-            }
-            known.new_style |= peer.new_style;
-            self.reindex(&mid, before);
+        let theirs = peer.addresses();
+        if let Some(slot) = self.peers.find(&mid) {
+            let challenge_moves = self.rules.challenge_moves;
+            self.change(slot, |addresses, new_style| {
+                if challenge_moves {
+                    addresses.lan = theirs.lan.or(addresses.lan);
+                } else {
+                    addresses.update(&theirs);
+                }
+                *new_style |= peer.new_style();
+            });
             return true;
         }
-        let introduced = peer.addresses.iter().any(|address| self.known.contains_key(&address));
-        if !introduced && peer.addresses.iter().any(|address| self.blacklist.contains(&address)) {
+        let introduced = theirs.iter().any(|address| self.known.contains(address));
+        if !introduced && theirs.iter().any(|address| self.blacklist.contains(&address)) {
             return false;
         }
-        if peer.addresses.seen().any(|address| self.is_crowded(address)) {
+        if theirs.seen().any(|address| self.is_crowded(address)) {
             return false;
         }
         if self.peers.len() >= self.limits.peers && !self.make_room(peer.created) {
             return false;
         }
         let mut record = peer.clone();
-        record.services = self.strangers.remove(&mid).unwrap_or_default();
-        let services = record.services.clone();
-        self.peers.insert(mid, record);
-        self.reindex(&mid, Addresses::default());
+        let services = self.strangers.remove(&mid).unwrap_or_default();
+        record.services = self.service_lists.list(&services);
+        let Some(slot) = self.peers.insert(record) else { return false };
+        self.reindex(slot, Addresses::default());
         for service in services {
-            self.joined(mid, service);
+            self.joined(slot, service);
         }
         true
     }
@@ -359,7 +370,7 @@ impl Network {
     /// Notes that a peer serves these communities; it need not be verified.
     pub fn discover_services(&mut self, mid: &Mid, services: &[CommunityId]) {
         let limit = self.limits.services_per_peer;
-        let Some(record) = self.peers.get_mut(mid) else {
+        let Some((slot, record)) = self.peers.find(mid).and_then(|slot| Some((slot, self.peers.get_mut(slot)?))) else {
             let known = self.strangers.entry(*mid).or_insert_with(SmallVec::new);
             for service in services {
                 if known.len() < limit && !known.contains(service) {
@@ -368,25 +379,32 @@ impl Network {
             }
             return;
         };
-        let mut new: SmallVec<[CommunityId; 1]> = SmallVec::new();
+        if services.iter().all(|service| record.services().contains(service)) {
+            return;
+        }
+        let mut list: SmallVec<[CommunityId; 8]> = SmallVec::from_slice(record.services());
+        let mut new: SmallVec<[CommunityId; 8]> = SmallVec::new();
         for service in services {
-            if record.services.contains(service) {
+            if list.contains(service) {
                 continue;
             }
-            if record.services.len() >= limit {
+            if list.len() >= limit {
                 // One that this node serves takes the place of one that it does not.
                 let served = |other: &CommunityId| self.by_service.contains_key(other);
-                let foreign = record.services.iter().position(|other| !served(other));
+                let foreign = list.iter().position(|other| !served(other));
                 match foreign.filter(|_| served(service)) {
-                    Some(foreign) => drop(record.services.swap_remove(foreign)),
+                    Some(foreign) => drop(list.swap_remove(foreign)),
                     None => continue,
                 }
             }
-            record.services.push(*service);
+            list.push(*service);
             new.push(*service);
         }
+        if !new.is_empty() {
+            record.services = self.service_lists.list(&list);
+        }
         for service in new {
-            self.joined(*mid, service);
+            self.joined(slot, service);
         }
     }
 
@@ -397,7 +415,7 @@ impl Network {
         self.forget_known(address);
         // The indexes hold but the last peers of an address.
         let there: Vec<Mid> =
-            self.peers.values().filter(|record| record.addresses.contains(address)).map(PeerRecord::mid).collect();
+            self.peers.values().filter(|record| record.addresses().contains(address)).map(PeerRecord::mid).collect();
         for mid in there {
             self.remove(&mid);
         }
@@ -406,17 +424,18 @@ impl Network {
 
     /// Forgets a peer and its addresses; false if it was not known.
     pub fn remove(&mut self, mid: &Mid) -> bool {
-        let Some(record) = self.peers.swap_remove(mid) else {
+        let Some((slot, record)) = self.peers.find(mid).and_then(|slot| Some((slot, self.peers.remove(slot)?))) else {
             return false;
         };
         self.lost = self.lost.wrapping_add(1);
-        for address in record.addresses.iter() {
+        let addresses = record.addresses();
+        for address in addresses.iter() {
             self.forget_known(address);
         }
-        self.unindex(mid, &record.addresses);
-        for service in &record.services {
+        self.unindex(slot, &addresses);
+        for service in record.services() {
             if let Some(serving) = self.by_service.get_mut(service) {
-                serving.swap_remove(mid);
+                serving.remove(slot);
                 if let Some(peer) = record.peer() {
                     self.events.push(NetworkEvent::Removed { peer, service: *service });
                 }
@@ -427,7 +446,7 @@ impl Network {
 
     /// Gives up the peer that was silent for longest, if one was silent for a minute.
     fn make_room(&mut self, now: Time) -> bool {
-        let heard = |record: &PeerRecord| record.last_response.unwrap_or(record.created);
+        let heard = |record: &PeerRecord| record.last_response().unwrap_or(record.created);
         let silent = self.peers.values().min_by_key(|record| heard(record));
         match silent.filter(|record| heard(record) + SILENT < now).map(PeerRecord::mid) {
             Some(mid) => self.remove(&mid),
@@ -456,17 +475,16 @@ impl Network {
         if self.by_service.contains_key(&service) {
             return;
         }
-        self.by_service.insert(service, IndexSet::new());
+        self.by_service.insert(service, SlotSet::default());
         // What was still to be told was for one that is gone; this one is told of all that are there.
         self.events.retain(|event| match event {
             NetworkEvent::Added { service: other, .. } | NetworkEvent::Removed { service: other, .. } => {
                 *other != service
             }
         });
-        let known: Vec<Mid> =
-            self.peers.values().filter(|record| record.services.contains(&service)).map(PeerRecord::mid).collect();
-        for mid in known {
-            self.joined(mid, service);
+        let known = self.peers.iter().filter(|(_, record)| record.services().contains(&service));
+        for slot in known.map(|(slot, _)| slot).collect::<Vec<_>>() {
+            self.joined(slot, service);
         }
     }
 
@@ -482,19 +500,19 @@ impl Network {
     }
 
     /// Indexes a verified peer of a community that this node serves.
-    fn joined(&mut self, mid: Mid, service: CommunityId) {
+    fn joined(&mut self, slot: Slot, service: CommunityId) {
         if let Some(serving) = self.by_service.get_mut(&service) {
-            serving.insert(mid);
-            if let Some(peer) = self.peers.get(&mid).and_then(PeerRecord::peer) {
+            serving.insert(slot);
+            if let Some(peer) = self.peers.get(slot).and_then(PeerRecord::peer) {
                 self.events.push(NetworkEvent::Added { peer, service });
             }
         }
     }
 
     /// Takes a peer with these addresses out of the address indexes.
-    fn unindex(&mut self, mid: &Mid, addresses: &Addresses) {
+    fn unindex(&mut self, slot: Slot, addresses: &Addresses) {
         for address in addresses.seen() {
-            remove_from(&mut self.by_address, address, mid);
+            self.by_address.remove(&self.peers, address, Class::of(address), slot);
             // Empty where they are not limited.
             if let Some(there) = self.hosts.get_mut(&host(address.ip())) {
                 *there = there.saturating_sub(1);
@@ -504,53 +522,44 @@ impl Network {
             }
         }
         if let Some(lan) = addresses.lan {
-            remove_from(&mut self.by_claim, lan.into(), mid);
+            self.by_claim.remove(&self.peers, lan.into(), Class::Lan, slot);
         }
     }
 
     /// Brings the address indexes in line with a record whose addresses were `before`.
-    fn reindex(&mut self, mid: &Mid, before: Addresses) {
-        let Some(now) = self.peers.get(mid).map(|record| record.addresses).filter(|now| *now != before) else {
+    fn reindex(&mut self, slot: Slot, before: Addresses) {
+        let Some(now) = self.peers.get(slot).map(PeerRecord::addresses).filter(|now| *now != before) else {
             return;
         };
-        self.unindex(mid, &before);
+        self.unindex(slot, &before);
         for address in now.seen() {
-            add_to(&mut self.by_address, address, *mid);
+            self.by_address.add(&self.peers, address, Class::of(address), slot);
             if self.rules.peers_per_host.is_some() {
                 *self.hosts.entry(host(address.ip())).or_default() += 1;
             }
         }
         // Who was seen there is found there already.
         if let Some(lan) = now.lan.filter(|lan| now.v4 != Some(*lan)) {
-            add_to(&mut self.by_claim, lan.into(), *mid);
+            self.by_claim.add(&self.peers, lan.into(), Class::Lan, slot);
         }
     }
 
     /// Changes a verified peer in place and keeps the index right.
     pub(crate) fn update(&mut self, mid: &Mid, change: impl FnOnce(&mut Addresses, &mut bool)) {
-        if let Some(record) = self.peers.get_mut(mid) {
-            let before = record.addresses;
-            change(&mut record.addresses, &mut record.new_style);
-            self.reindex(mid, before);
+        if let Some(slot) = self.peers.find(mid) {
+            self.change(slot, change);
         }
     }
-}
 
-type AddressIndex = HashMap<SocketAddr, SmallVec<[Mid; 1]>>;
-
-fn add_to(index: &mut AddressIndex, address: SocketAddr, mid: Mid) {
-    let there = index.entry(address).or_default();
-    if there.len() == MOST_AT_ONE_ADDRESS {
-        there.remove(0);
-    }
-    there.push(mid);
-}
-
-fn remove_from(index: &mut AddressIndex, address: SocketAddr, mid: &Mid) {
-    if let Some(there) = index.get_mut(&address) {
-        there.retain(|other| other != mid);
-        if there.is_empty() {
-            index.remove(&address);
+    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Addresses, &mut bool)) {
+        let Some(record) = self.peers.get_mut(slot) else { return };
+        let before = record.addresses();
+        let (mut addresses, mut new_style) = (before, record.new_style());
+        change(&mut addresses, &mut new_style);
+        record.set_new_style(new_style);
+        if addresses != before {
+            record.set_addresses(&addresses);
+            self.reindex(slot, before);
         }
     }
 }

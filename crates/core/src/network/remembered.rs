@@ -9,6 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 use indexmap::IndexMap;
 use ipv8_crypto::Mid;
 use ipv8_wire::CommunityId;
+use smallvec::SmallVec;
 
 use super::{
     Network,
@@ -97,9 +98,9 @@ impl Network {
     /// [`Time::ZERO`]: crate::Time::ZERO
     pub(crate) fn to_save(&self, unix: Duration, now: Duration) -> impl Iterator<Item = SavedPeer> {
         let verified =
-            self.peers.values().filter(|record| record.addresses.iter().next().is_some()).map(move |record| {
-                let heard = record.last_response.unwrap_or(record.created);
-                let mut services = record.services.clone();
+            self.peers.values().filter(|record| record.addresses().iter().next().is_some()).map(move |record| {
+                let heard = record.last_response().unwrap_or(record.created);
+                let mut services = SmallVec::from_slice(record.services());
                 // What it served before, and was not asked for in vain.
                 let before = self.remembered.peers.get(&record.mid()).filter(|candidate| !candidate.is_silent());
                 for service in before.into_iter().flat_map(|candidate| &candidate.saved.services) {
@@ -110,8 +111,8 @@ impl Network {
                 }
                 SavedPeer {
                     key: record.key.clone(),
-                    addresses: record.addresses,
-                    new_style: record.new_style,
+                    addresses: record.addresses(),
+                    new_style: record.new_style(),
                     heard: Some(unix + heard.since_origin()),
                     services,
                 }
@@ -119,7 +120,7 @@ impl Network {
         let candidates = self.remembered.peers.iter().filter(move |(mid, candidate)| {
             let age = candidate.saved.heard.map(|heard| now.saturating_sub(heard));
             let gone = candidate.is_silent() && age.is_none_or(|age| age > FORGET_AFTER);
-            !gone && !self.peers.contains_key(*mid)
+            !gone && !self.peers.contains(mid)
         });
         verified.chain(candidates.map(|(_, candidate)| candidate.saved.clone()))
     }
@@ -132,7 +133,7 @@ impl Network {
 
     /// The addresses of candidates that a community may walk to.
     pub(super) fn candidates(&self, service: CommunityId) -> impl Iterator<Item = SocketAddr> {
-        let met = move |mid: &Mid| self.peers.get(mid).is_some_and(|peer| peer.services.contains(&service));
+        let met = move |mid: &Mid| self.get(mid).is_some_and(|peer| peer.services().contains(&service));
         let open = self.remembered.peers.iter();
         let open = open.filter(move |(mid, one)| one.may_be_walked_to(service) && !met(mid));
         open.flat_map(|(_, one)| one.addresses()).filter(|address| !self.blacklist.contains(address))

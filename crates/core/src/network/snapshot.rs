@@ -9,7 +9,8 @@ use ipv8_crypto::Mid;
 use ipv8_wire::{Address, Reader, Wire, Writer};
 
 use super::{
-    Known, Network, PeersError,
+    Network, PeersError,
+    known::Known,
     saved::{self, SavedPeer},
 };
 use crate::state::State;
@@ -47,19 +48,19 @@ impl Network {
             };
             read = reader.offset();
             if let Ok(address) = SocketAddr::try_from(address) {
-                self.remember(address, Known { introducer: None, service: None, new_style: false });
+                self.remember(Known { address, introducer: None, service: None, new_style: false });
                 loaded.replace(address);
                 if loaded.len() > self.limits.addresses {
                     loaded.pop_front();
                 }
             }
         }
-        (loaded.iter().filter(|address| self.known.contains_key(*address)).count(), read)
+        (loaded.iter().filter(|address| self.known.contains(**address)).count(), read)
     }
 
     /// Every address that was introduced or loaded, walkable or not.
     pub fn known_addresses(&self) -> impl Iterator<Item = SocketAddr> {
-        self.known.keys().copied()
+        self.known.iter().map(|known| known.address)
     }
 }
 

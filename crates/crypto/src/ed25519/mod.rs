@@ -9,5 +9,5 @@ mod point;
 mod sign;
 
 pub use batch::Batched;
-pub(crate) use point::Point;
+pub(crate) use point::{Decompressed, Point, Standing};
 pub(crate) use sign::SigningHalf;
