@@ -35,6 +35,7 @@ pub mod request;
 pub mod routes;
 pub mod schedule;
 pub mod settings;
+mod sorted;
 pub mod stats;
 pub mod strategy;
 

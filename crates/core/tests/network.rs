@@ -250,7 +250,9 @@ proptest! {
             }
             prop_assert!(network.len() <= limits.peers);
             prop_assert!(network.known_addresses().count() <= limits.addresses);
-            for record in network.peers() {
+            prop_assert!(network.nth(network.len()).is_none());
+            for (place, record) in network.peers().enumerate() {
+                prop_assert_eq!(network.nth(place).map(PeerRecord::mid), Some(record.mid()));
                 prop_assert!(record.services().len() <= limits.services_per_peer);
                 for at in record.addresses().iter() {
                     prop_assert!(network.by_address(at).is_some_and(|there| there.addresses().contains(at)));

@@ -185,7 +185,7 @@ impl Strategy for RandomChurn {
             record.pings().len() < PINGS
                 || heard(record).is_some_and(|heard| now > heard + self.inactive.min(self.drop))
         };
-        let records = chosen.iter().filter_map(|index| cx.network().peers().nth(index));
+        let records = chosen.iter().filter_map(|index| cx.network().nth(index));
         let chosen: SmallVec<[_; 8]> = records.filter(wanted).map(sampled).collect();
         for peer in &chosen {
             self.look_at(cx, peer);

@@ -52,7 +52,7 @@ impl Strategy for PeriodicSimilarity {
         }
         self.last = Some(now);
         let chosen = cx.rng().random_range(0..peers);
-        let address = cx.network().peers().nth(chosen).and_then(PeerRecord::peer).map(|peer| peer.address());
+        let address = cx.network().nth(chosen).and_then(PeerRecord::peer).map(|peer| peer.address());
         let Some(address) = address else { return };
         let asked = cx.with_community(|community: &mut DiscoveryCommunity, cx| community.ask_similarity(cx, address));
         if asked.is_none() && !std::mem::replace(&mut self.warned, true) {

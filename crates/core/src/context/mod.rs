@@ -183,12 +183,12 @@ impl Context<'_> {
     /// request ([`Hardening::random_identifiers`]).
     #[must_use]
     pub fn global_time(&self) -> u64 {
-        self.state.clocks.get(&self.my_mid())
+        self.state.clocks.get(&self.my_mid()).copied().unwrap_or(0)
     }
 
     /// Sets the Lamport time, for a node that goes on where it was.
     pub fn set_global_time(&mut self, time: u64) {
-        self.state.clocks.change(self.overlay.key.mid(), |_| time);
+        self.state.clocks.insert(self.overlay.key.mid(), time);
     }
 
     /// How much this node trusts what it is told.
@@ -210,7 +210,17 @@ impl Context<'_> {
 
     /// Advances the Lamport time by one and returns it.
     pub fn claim_global_time(&mut self) -> u64 {
-        self.state.clocks.change(self.overlay.key.mid(), |time| time.saturating_add(1))
+        let mid = self.overlay.key.mid();
+        match self.state.clocks.get_mut(&mid) {
+            Some(time) => {
+                *time = time.saturating_add(1);
+                *time
+            }
+            None => {
+                self.state.clocks.insert(mid, 1);
+                1
+            }
+        }
     }
 
     /// The communities that are loaded in this node, with the key that each uses.

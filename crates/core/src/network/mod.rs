@@ -40,6 +40,7 @@ use crate::{
     defence::hardening::Hardening,
     defence::limits::{host, is_site},
     peer::Peer,
+    sorted::SortedMap,
     time::Time,
 };
 
@@ -110,7 +111,7 @@ pub struct Network {
     /// Who says that it is where in its LAN. Anybody can say anything.
     by_claim: AddressIndex,
     /// The peers of the communities that this node serves; those of others are looked for where somebody asks.
-    by_service: HashMap<CommunityId, SlotSet>,
+    by_service: SortedMap<CommunityId, SlotSet>,
     service_lists: ServiceLists,
     strangers: LruCache<Mid, SmallVec<[CommunityId; 1]>>,
     known: KnownAddresses,
@@ -153,7 +154,7 @@ impl Network {
             peers: Records::default(),
             by_address: AddressIndex::default(),
             by_claim: AddressIndex::default(),
-            by_service: HashMap::new(),
+            by_service: SortedMap::default(),
             service_lists: ServiceLists::default(),
             strangers: LruCache::new(limits.strangers),
             known: KnownAddresses::default(),
@@ -183,6 +184,12 @@ impl Network {
     /// All verified peers, in no order that means anything (but the same one at every run).
     pub fn peers(&self) -> impl Iterator<Item = &PeerRecord> {
         self.peers.values()
+    }
+
+    /// The verified peer at a place in the order of [`Network::peers`], in constant time.
+    #[must_use]
+    pub fn nth(&self, index: usize) -> Option<&PeerRecord> {
+        self.peers.nth(index)
     }
 
     /// The verified peer of this id.

@@ -106,6 +106,10 @@ impl Records {
         self.get(self.find(mid)?)
     }
 
+    pub(super) fn nth(&self, index: usize) -> Option<&PeerRecord> {
+        self.get(self.order.get(index)?)
+    }
+
     pub(super) fn contains(&self, mid: &Mid) -> bool {
         self.find(mid).is_some()
     }

@@ -2,10 +2,6 @@
 
 mod due;
 mod receive;
-mod small;
-
-pub(crate) use self::small::Clocks;
-use self::small::Prefixes;
 
 use std::{
     any::TypeId,
@@ -17,7 +13,7 @@ use std::{
 };
 
 use ipv8_crypto::{Mid, PrivateKey, Signer};
-use ipv8_wire::{CommunityId, Prefix};
+use ipv8_wire::{CommunityId, PREFIX_LEN, Prefix};
 use rand::rngs::StdRng;
 
 use crate::{
@@ -36,6 +32,7 @@ use crate::{
     request::{Caches, Passthrough, Requests},
     routes::RouteTable,
     schedule::{Callback, CallbackId, TaskRef},
+    sorted::SortedMap,
     stats::{self, MessageStats, Queues, Stats, StatsReport, TaskStats, TaskTable, Traffic},
     strategy::Walkers,
     tasks::{Tasks, drop_quietly, panic_text},
@@ -118,14 +115,14 @@ pub(crate) struct State {
     pub(crate) shared: Weak<Shared>,
     pub(crate) observer: Option<Observer>,
     /// The Lamport time of each key (`protocol.md` section 1).
-    pub(crate) clocks: Clocks,
+    pub(crate) clocks: SortedMap<Mid, u64>,
     /// Community id and key of every overlay, for those that look at all of them.
     pub(crate) directory: BTreeMap<OverlayId, (CommunityId, PrivateKey)>,
     /// The overlays that want the packets of ids that no other has; the last one gets them.
     pub(crate) catch_all: Vec<OverlayId>,
     inbound: Inbound,
     places: Vec<Place>,
-    prefixes: Prefixes,
+    prefixes: SortedMap<[u8; PREFIX_LEN], OverlayId>,
     resolves: VecDeque<Resolve>,
     /// Where beacons are sent, as the driver told.
     pub(crate) broadcasts: Vec<Ipv4Addr>,
@@ -169,12 +166,12 @@ impl State {
             clock: parts.clock,
             shared: parts.shared,
             observer: None,
-            clocks: Clocks::default(),
+            clocks: SortedMap::default(),
             directory: BTreeMap::new(),
             catch_all: Vec::new(),
             inbound: parts.inbound,
             places: Vec::new(),
-            prefixes: Prefixes::default(),
+            prefixes: SortedMap::default(),
             resolves: VecDeque::new(),
             broadcasts: Vec::new(),
         }
@@ -183,7 +180,7 @@ impl State {
     // --- overlays ----------------------------------------------------------------------------------------------
 
     pub(crate) fn overlay_of(&self, community_id: CommunityId) -> Option<OverlayId> {
-        self.prefixes.get(Prefix::new(community_id).as_bytes())
+        self.prefixes.get(Prefix::new(community_id).as_bytes()).copied()
     }
 
     pub(crate) fn name_of(&mut self, id: OverlayId) -> Option<&'static str> {

@@ -79,7 +79,7 @@ impl State {
     fn addressee(&self, datagram: &[u8]) -> Option<OverlayId> {
         let prefix = datagram.first_chunk::<PREFIX_LEN>()?;
         let others = self.catch_all.last().filter(|_| prefix.starts_with(&[0, VERSION]));
-        self.prefixes.get(prefix).or(others.copied())
+        self.prefixes.get(prefix).or(others).copied()
     }
 
     fn deliver(&mut self, packet: &Accepted<'_>, holds: bool) {
