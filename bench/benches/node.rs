@@ -13,6 +13,7 @@
 //! | `turn_introduction` | one turn that answers an introduction request: one verification, one signature, and a puncture request to the peer that is introduced |
 //! | `encode_clock`, `decode_clock` | fields of a message with one `u32` to bytes, and back |
 //! | `sign`, `verify` | the signature of a packet of 107 bytes, alone |
+//! | `sha256_of_1_kib` | nothing of ours: tells how fast the machine is at the moment |
 //!
 //! Subtract `sign` and `verify` from a turn to see what the node adds to them: less than a microsecond. Medians of one
 //! run, in microseconds:
@@ -42,6 +43,7 @@ use ipv8_core::{
 use ipv8_crypto::{Curve, Memoised, PrivateKey};
 use ipv8_wire::{CommunityId, Message, Payload, Prefix, community_id};
 use rand::{SeedableRng as _, rngs::StdRng};
+use sha2::{Digest as _, Sha256};
 
 #[derive(Message, Clone)]
 #[message(id = 1)]
@@ -226,6 +228,12 @@ fn encode_clock(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn decode_clock(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| Clock::decode(black_box(&[0, 0, 0, 7])).map(|clock| clock.clock));
+}
+
+/// What other figures are put beside when two machines are compared.
+#[divan::bench]
+fn sha256_of_1_kib(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(|| Sha256::digest(black_box([7; 1_024])));
 }
 
 /// A question up to its signature.

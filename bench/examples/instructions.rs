@@ -9,9 +9,10 @@ use std::{error::Error, hint::black_box, net::SocketAddr, time::Duration};
 
 use ipv8_core::{
     Community, Context, Handle, Interfaces, MaxPeers, Node, NodeConfig, OverlayConfig, Peer, Routes, Time, Transmit,
-    messages::IntroductionRequest,
+    messages::{IntroductionRequest, IntroductionResponse},
 };
 use ipv8_crypto::{Curve, PrivateKey, Stamps};
+use ipv8_dht::messages::{FindResponse, Node as DhtNode};
 use ipv8_discovery::{DiscoveryCommunity, RandomWalk, Tracker, TrackerBootstrapper};
 use ipv8_sim::{NodeOptions, World};
 use ipv8_wire::{Address, CommunityId, Message, Payload, community_id};
@@ -22,14 +23,20 @@ type Failure = Box<dyn Error>;
 /// Does a piece of work so many times.
 type Work = fn(u32) -> Result<(), Failure>;
 
-const WORK: [(&str, Work); 8] = [
-    ("decode_introduction_request", decode_introduction_request),
-    ("encode_introduction_request", encode_introduction_request),
+const WORK: [(&str, Work); 14] = [
+    ("decode_introduction_request", |count| decode::<IntroductionRequest>(count, &introduction_request()?)),
+    ("encode_introduction_request", |count| encode(count, &IntroductionRequest::decode(&introduction_request()?)?)),
+    ("decode_introduction_response", |count| decode::<IntroductionResponse>(count, &introduction_response()?)),
+    ("encode_introduction_response", |count| encode(count, &IntroductionResponse::decode(&introduction_response()?)?)),
+    ("decode_find_response_of_8_nodes", |count| decode::<FindResponse>(count, &find_response()?.encode()?)),
+    ("encode_find_response_of_8_nodes", |count| encode(count, &find_response()?)),
     ("turn_empty", turn_empty),
     ("turn_unknown_community", turn_unknown_community),
     ("turn_unsigned_message", turn_unsigned_message),
+    ("turn_of_64_unsigned_messages", turn_of_64_unsigned_messages),
     ("turn_unsigned_answer", turn_unsigned_answer),
     ("turn_signed_answer", turn_signed_answer),
+    ("turn_introduction", turn_introduction),
     ("simulated_second_of_20_nodes", simulated_second_of_20_nodes),
 ];
 
@@ -119,12 +126,20 @@ fn sent(send: impl FnOnce(&mut Context<'_>)) -> Result<Vec<u8>, Failure> {
 
 /// Turns of a node that met the sender, each with one datagram and so many answers.
 fn turns(count: u32, datagram: Option<&[u8]>, answers: usize) -> Result<(), Failure> {
+    turns_with(count, answers, || black_box(datagram).map(|datagram| (address(2), datagram)))
+}
+
+/// The same with any datagrams.
+fn turns_with<'a, D>(count: u32, answers: usize, datagrams: impl Fn() -> D) -> Result<(), Failure>
+where
+    D: IntoIterator<Item = (SocketAddr, &'a [u8])>,
+{
     let (node, _echo) = node(1)?;
     let mut transmits: Vec<Transmit> = Vec::new();
     node.handle(Time::ZERO, [(address(2), sent(|cx| cx.walk_to(address(1)))?.as_slice())]);
     node.exchange_transmits(&mut transmits);
     for _ in 0..count {
-        node.handle(Time::ZERO, black_box(datagram).map(|datagram| (address(2), datagram)));
+        node.handle(Time::ZERO, datagrams());
         node.exchange_transmits(&mut transmits);
         if transmits.len() != answers {
             return Err(format!("{} answers, not {answers}", transmits.len()).into());
@@ -147,6 +162,11 @@ fn turn_unsigned_message(count: u32) -> Result<(), Failure> {
     turns(count, Some(&sent(|cx| cx.send_to(address(1), OpenClock { clock: 7 }))?), 0)
 }
 
+fn turn_of_64_unsigned_messages(count: u32) -> Result<(), Failure> {
+    let packet = sent(|cx| cx.send_to(address(1), OpenClock { clock: 7 }))?;
+    turns_with(count, 0, || std::iter::repeat_n((address(2), black_box(packet.as_slice())), 64))
+}
+
 fn turn_unsigned_answer(count: u32) -> Result<(), Failure> {
     turns(count, Some(&sent(|cx| cx.send_to(address(1), OpenQuestion { value: 7 }))?), 1)
 }
@@ -155,26 +175,49 @@ fn turn_signed_answer(count: u32) -> Result<(), Failure> {
     turns(count, Some(&sent(|cx| cx.send_to(address(1), Question { value: 7 }))?), 1)
 }
 
-/// The fields of an introduction request.
-fn introduction_request() -> Result<Vec<u8>, Failure> {
-    let packet = sent(|cx| cx.walk_to(address(1)))?;
+/// An introduction request, and its answer: there is nobody to introduce.
+fn turn_introduction(count: u32) -> Result<(), Failure> {
+    turns(count, Some(&sent(|cx| cx.walk_to(address(1)))?), 1)
+}
+
+/// The fields of a signed message with a global time.
+fn fields(packet: &[u8]) -> Result<Vec<u8>, Failure> {
     // Prefix, id, key with its length, global time; and a signature of 64 bytes behind the fields.
     let end = packet.len().checked_sub(64).ok_or("too short")?;
     Ok(packet.get(23 + 76 + 8..end).ok_or("too short")?.to_vec())
 }
 
-fn decode_introduction_request(count: u32) -> Result<(), Failure> {
-    let fields = introduction_request()?;
+fn introduction_request() -> Result<Vec<u8>, Failure> {
+    fields(&sent(|cx| cx.walk_to(address(1)))?)
+}
+
+fn introduction_response() -> Result<Vec<u8>, Failure> {
+    let (node, _echo) = node(1)?;
+    node.handle(Time::ZERO, [(address(2), sent(|cx| cx.walk_to(address(1)))?.as_slice())]);
+    fields(&node.poll_transmit().ok_or("no answer")?.bytes)
+}
+
+/// As a node answers that has no value, but knows eight others.
+fn find_response() -> Result<FindResponse, Failure> {
+    let mut rng = StdRng::from_seed([1; 32]);
+    let mut node = |number| {
+        let key = PrivateKey::generate(Curve::Curve25519, &mut rng)?;
+        Ok::<_, Failure>(DhtNode { address: address(number), key: key.public().clone() })
+    };
+    let nodes = (1..=8).map(&mut node).collect::<Result<_, _>>()?;
+    Ok(FindResponse { identifier: 7, token: [7; 20], values: Vec::new(), nodes })
+}
+
+fn decode<T: for<'a> Payload<'a>>(count: u32, fields: &[u8]) -> Result<(), Failure> {
     for _ in 0..count {
-        black_box(IntroductionRequest::decode(black_box(&fields))?);
+        black_box(T::decode(black_box(fields))?);
     }
     Ok(())
 }
 
-fn encode_introduction_request(count: u32) -> Result<(), Failure> {
-    let request = IntroductionRequest::decode(&introduction_request()?)?;
+fn encode<T: for<'a> Payload<'a>>(count: u32, message: &T) -> Result<(), Failure> {
     for _ in 0..count {
-        black_box(black_box(&request).encode()?);
+        black_box(black_box(message).encode()?);
     }
     Ok(())
 }

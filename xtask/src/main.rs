@@ -39,11 +39,16 @@ Usage: cargo xtask COMMAND
   lint                        fmt, clippy and docs with warnings as errors, boundaries, cargo-deny
   boundaries                  which crate may depend on which, and how long a file may be
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
-  bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS: see bench echo --help)
-  bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn (ARGS: see bench nodes --help)
+  bench [--quick] [--save] [--compare]
+                              all of the following in one go, some ten minutes, and their figures in one table. --quick
+                              takes three, for a look; --save writes medians to bench/figures.json; --compare prints how
+                              they differ from those in that file
+  bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS of all: see bench echo --help)
+  bench functions [ARGS]      codecs, signatures, turns of a node, the DHT, events of the simulator
+  bench nodes [ARGS]          200 nodes in one process, ours and py-ipv8's, in turn
   bench dht [ARGS]            storing, finding and connecting among 20 and 50 nodes in one process, ours and py-ipv8's, in
-                              turn (ARGS: see bench dht --help)
-  bench overload [ARGS]       our echo node under up to three times what it can do (ARGS: see bench overload --help)
+                              turn
+  bench overload [ARGS]       our echo node under up to three times what it can do
   crash [--rounds N] [--seed S]  kill a node that writes N times (default: 200), and look on its disk for all that it
                               acknowledged
   instructions [--update]     count the instructions of pieces of work with valgrind and compare them with

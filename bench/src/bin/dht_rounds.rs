@@ -1,13 +1,12 @@
-//! The DHT of many nodes in one process, ours and py-ipv8's: `cargo xtask bench dht`.
-//!
-//! Each round runs both in turn, in fresh processes, with the same keys of nodes and the same operations, and medians of
-//! rounds are compared: other load on the machine moves even processor time.
+//! The DHT of many nodes in one process, ours and py-ipv8's, each round in fresh processes, with the same keys of nodes and the
+//! same operations: `cargo xtask bench dht`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use ipv8_bench::{Better, Figures, FiguresError, Keep, Row, What, in_turn, print_table};
 use ipv8_interop::{Process, ProcessError, example, python, script};
 use serde_json::{Value, json};
 
@@ -37,6 +36,8 @@ struct Arguments {
     /// Print every measurement as JSON, one object per line, and no table.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 /// Until the next line of a process, at the slowest: a phase takes a minute and what was started by then, and the pauses.
@@ -49,6 +50,8 @@ const PAUSE: [&str; 2] = ["5.5", "1"];
 enum Failure {
     #[error(transparent)]
     Process(#[from] ProcessError),
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
     #[error("{0} is missing: use cargo xtask bench dht")]
     Missing(&'static str),
     #[error("an event lacks {0}")]
@@ -87,31 +90,42 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     let sides: Vec<&str> =
         ["ours", "py"].into_iter().filter(|side| arguments.only.as_deref().is_none_or(|only| only == *side)).collect();
     let limits = ["shipped", "lifted"].into_iter().filter(|limit| ["both", *limit].contains(&arguments.limit.as_str()));
+    let mut figures = Figures::default();
     for limit in limits {
         for nodes in &arguments.nodes {
-            compare(arguments, &sides, limit, *nodes)?;
+            compare(arguments, &sides, (limit, *nodes), &mut figures)?;
         }
     }
-    Ok(())
+    Ok(arguments.keep.apply(&figures)?)
 }
 
-fn compare(arguments: &Arguments, sides: &[&str], limit: &str, nodes: u32) -> Result<(), Failure> {
-    let mut results: Vec<Vec<Vec<Vec<f64>>>> = sides.iter().map(|_| Vec::new()).collect();
-    for round in 1..=arguments.rounds {
-        for (side, runs) in sides.iter().zip(&mut results) {
-            let measured = measure(side, arguments, limit, nodes, round)?;
-            if arguments.json {
-                println!(
-                    "{}",
-                    json!({"side": side, "round": round, "nodes": nodes, "limit": limit, "goal": measured.goal,
-                           "idle": measured.idle, "phases": measured.phases})
-                );
-            }
-            runs.push(figures(&measured, nodes)?);
+fn compare(
+    arguments: &Arguments,
+    sides: &[&str],
+    (limit, nodes): (&str, u32),
+    all: &mut Figures,
+) -> Result<(), Failure> {
+    let results = in_turn(arguments.rounds, sides, |side, round| {
+        let measured = measure(side, arguments, limit, nodes, round)?;
+        if arguments.json {
+            println!(
+                "{}",
+                json!({"side": side, "round": round, "nodes": nodes, "limit": limit, "goal": measured.goal,
+                       "idle": measured.idle, "phases": measured.phases})
+            );
         }
-    }
-    if !arguments.json {
-        print_tables(arguments, sides, &results, limit, nodes);
+        figures(&measured, nodes)
+    })?;
+    for (table, name) in ["process"].into_iter().chain(PHASES).enumerate() {
+        let names = if table == 0 { &PROCESS[..] } else { &FIGURES[..] };
+        let figure = |run: &Vec<Vec<f64>>, index| run.get(table)?.get(index).copied();
+        let row = |(index, what): (usize, &What)| Row::new(*what, &results, |run| figure(run, index));
+        let rows: Vec<Row> = names.iter().enumerate().map(row).collect();
+        let title = format!("dht, {nodes} nodes, limit {limit}, {name}");
+        if !arguments.json {
+            print_table(&title, sides, &rows);
+        }
+        all.add(&title, sides, &rows);
     }
     Ok(())
 }
@@ -137,29 +151,37 @@ fn measure(side: &str, arguments: &Arguments, limit: &str, nodes: u32, round: u3
     Ok(Measured { goal, idle, phases })
 }
 
-/// Names of the figures of a phase, with the digits that are worth printing, and whether a ratio says something; in the order
-/// of [`phase`]. Of those with a ratio less is better, but of the rate.
-const FIGURES: [(&str, usize, bool); 10] = [
-    ("median ms", 1, true),
-    ("p95 ms", 1, true),
-    ("slowest ms", 1, true),
-    ("operations a second", 1, true),
-    ("CPU ms an operation, less what is used idle", 2, true),
-    ("CPU ms an operation, in all", 2, true),
-    ("succeeded, %", 1, false),
-    ("questions that were waited for in vain, sent again", 0, false),
-    ("queries that were dropped by the limit", 0, false),
-    ("not started within a minute", 0, false),
+/// The figures of a phase, in the order of [`phase`].
+const FIGURES: [What; 10] = [
+    less("median ms", "ms", 1),
+    less("p95 ms", "ms", 1),
+    less("slowest ms", "ms", 1),
+    What { name: "operations a second", unit: "/s", digits: 1, better: Some(Better::More) },
+    less("CPU ms an operation, less what is used idle", "ms", 2),
+    less("CPU ms an operation, in all", "ms", 2),
+    told("succeeded, %", 1),
+    told("questions that were waited for in vain, sent again", 0),
+    told("queries that were dropped by the limit", 0),
+    told("not started within a minute", 0),
 ];
 
 /// Those of the process.
-const PROCESS: [(&str, usize, bool); 5] = [
-    ("seconds until all know 10 nodes", 1, false),
-    ("nodes in a table", 1, false),
-    ("idle CPU ms a second and node", 3, true),
-    ("resident KiB a node, idle", 1, true),
-    ("resident KiB a node, at the end", 1, true),
+const PROCESS: [What; 5] = [
+    told("seconds until all know 10 nodes", 1),
+    told("nodes in a table", 1),
+    less("idle CPU ms a second and node", "ms", 3),
+    less("resident KiB a node, idle", "KiB", 1),
+    less("resident KiB a node, at the end", "KiB", 1),
 ];
+
+const fn less(name: &'static str, unit: &'static str, digits: usize) -> What {
+    What { name, unit, digits, better: Some(Better::Less) }
+}
+
+/// Without a comparison.
+const fn told(name: &'static str, digits: usize) -> What {
+    What { name, unit: "", digits, better: None }
+}
 
 fn number(event: &Value, field: &'static str) -> Result<f64, Failure> {
     event.get(field).and_then(Value::as_f64).ok_or(Failure::Field(field))
@@ -203,41 +225,4 @@ fn phase(event: &Value, idle_rate: f64) -> Result<Vec<f64>, Failure> {
         number(event, "dropped")?,
         number(event, "total")? - started,
     ])
-}
-
-fn print_tables(arguments: &Arguments, sides: &[&str], results: &[Vec<Vec<Vec<f64>>>], limit: &str, nodes: u32) {
-    println!("\n{nodes} nodes, limit {limit}: median (least to most) of {} rounds", arguments.rounds);
-    for (table, name) in ["process"].into_iter().chain(PHASES).enumerate() {
-        print!("{name:52}");
-        for side in sides {
-            print!("{side:>30}");
-        }
-        println!("{:>14}", if sides.len() == 2 { "py is" } else { "" });
-        let names = if table == 0 { &PROCESS[..] } else { &FIGURES[..] };
-        for (index, (name, digits, compared)) in names.iter().enumerate() {
-            print!("  {name:50}");
-            let medians: Vec<f64> = results.iter().map(|runs| print_figure(runs, table, index, *digits)).collect();
-            match *medians {
-                [ours, py] if *compared && ours > 0.0 => println!("{:>12.2} ×", py / ours),
-                _ => println!(),
-            }
-        }
-    }
-}
-
-fn print_figure(runs: &[Vec<Vec<f64>>], table: usize, index: usize, digits: usize) -> f64 {
-    let mut values: Vec<f64> = runs.iter().filter_map(|run| run.get(table)?.get(index).copied()).collect();
-    values.sort_by(f64::total_cmp);
-    let (least, most) = (values.first().copied().unwrap_or_default(), values.last().copied().unwrap_or_default());
-    let median = median(&values);
-    let spread = format!("{median:.digits$} ({least:.digits$}–{most:.digits$})");
-    print!("{spread:>30}");
-    median
-}
-
-/// Of values in order.
-fn median(values: &[f64]) -> f64 {
-    let at = |index: usize| values.get(index).copied().unwrap_or_default();
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }
 }

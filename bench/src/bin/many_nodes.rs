@@ -1,13 +1,11 @@
-//! Many nodes in one process, ours and py-ipv8's: `cargo xtask bench nodes`.
-//!
-//! Each round runs both in turn, in fresh processes, and medians of rounds are compared: other load on the machine moves
-//! even processor time.
+//! Many nodes in one process, ours and py-ipv8's, each round in fresh processes: `cargo xtask bench nodes`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use ipv8_bench::{Better, Figures, FiguresError, Keep, Row, What, in_turn, print_table};
 use ipv8_interop::{Process, ProcessError, example, python, script};
 use serde_json::{Value, json};
 
@@ -31,6 +29,8 @@ struct Arguments {
     /// Print every measurement as JSON, one object per line, and no table.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 /// Seconds that are measured once all know ten peers, while they look for twenty, and again when most have them.
@@ -42,6 +42,8 @@ const WITHIN: Duration = Duration::from_secs(90);
 enum Failure {
     #[error(transparent)]
     Process(#[from] ProcessError),
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
     #[error("{0} is missing: use cargo xtask bench nodes")]
     Missing(&'static str),
     #[error("an event lacks {0}")]
@@ -67,24 +69,26 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let sides: Vec<&str> =
         ["ours", "py"].into_iter().filter(|side| arguments.only.as_deref().is_none_or(|only| only == *side)).collect();
-    let mut results: Vec<Vec<Vec<f64>>> = sides.iter().map(|_| Vec::new()).collect();
-    for round in 1..=arguments.rounds {
-        for (side, runs) in sides.iter().zip(&mut results) {
-            let measured = measure(side, arguments)?;
-            if arguments.json {
-                println!(
-                    "{}",
-                    json!({"side": side, "round": round, "nodes": arguments.nodes, "mode": arguments.mode,
-                           "goal": measured.goal, "steady": measured.steady})
-                );
-            }
-            runs.push(figures(&measured, arguments.nodes)?);
+    let results = in_turn(arguments.rounds, &sides, |side, round| {
+        let measured = measure(side, arguments)?;
+        if arguments.json {
+            println!(
+                "{}",
+                json!({"side": side, "round": round, "nodes": arguments.nodes, "mode": arguments.mode,
+                       "goal": measured.goal, "steady": measured.steady})
+            );
         }
-    }
+        figures(&measured, arguments.nodes)
+    })?;
+    let row = |(index, what): (usize, &What)| Row::new(*what, &results, |run| run.get(index).copied());
+    let rows: Vec<Row> = FIGURES.iter().enumerate().map(row).collect();
+    let title = format!("{} nodes, {}", arguments.nodes, arguments.mode);
     if !arguments.json {
-        print_table(arguments, &sides, &results);
+        print_table(&title, &sides, &rows);
     }
-    Ok(())
+    let mut figures = Figures::default();
+    figures.add(&title, &sides, &rows);
+    Ok(arguments.keep.apply(&figures)?)
 }
 
 fn measure(side: &str, arguments: &Arguments) -> Result<Measured, Failure> {
@@ -104,16 +108,20 @@ fn measure(side: &str, arguments: &Arguments) -> Result<Measured, Failure> {
     Ok(Measured { goal, steady })
 }
 
-/// Names of the figures, with the digits that are worth printing, in the order of [`figures`]. Of all, less is better.
-const FIGURES: [(&str, usize); 7] = [
-    ("seconds until all know 10 peers", 2),
-    ("CPU ms a node until then", 2),
-    ("bytes sent by a node until then", 0),
-    ("CPU ms a node and second, while looking for 20", 3),
-    ("CPU ms a node and second, after that", 3),
-    ("resident KiB a node", 1),
-    ("peers a node", 1),
+/// In the order of [`figures`].
+const FIGURES: [What; 7] = [
+    less("seconds until all know 10 peers", "s", 2),
+    less("CPU ms a node until then", "ms", 2),
+    less("bytes sent by a node until then", "bytes", 0),
+    less("CPU ms a node and second, while looking for 20", "ms", 3),
+    less("CPU ms a node and second, after that", "ms", 3),
+    less("resident KiB a node", "KiB", 1),
+    What { name: "peers a node", unit: "", digits: 1, better: None },
 ];
+
+const fn less(name: &'static str, unit: &'static str, digits: usize) -> What {
+    What { name, unit, digits, better: Some(Better::Less) }
+}
 
 fn figures(measured: &Measured, nodes: u32) -> Result<Vec<f64>, Failure> {
     let nodes = f64::from(nodes);
@@ -133,43 +141,4 @@ fn figures(measured: &Measured, nodes: u32) -> Result<Vec<f64>, Failure> {
         number(idle, "resident")? / nodes / 1_024.0,
         number(idle, "peers")?,
     ])
-}
-
-fn print_table(arguments: &Arguments, sides: &[&str], results: &[Vec<Vec<f64>>]) {
-    println!("\n{} nodes, {}: median (least to most) of {} rounds", arguments.nodes, arguments.mode, arguments.rounds);
-    print!("{:48}", "");
-    for side in sides {
-        print!("{side:>28}");
-    }
-    println!("{:>14}", if sides.len() == 2 { "py is" } else { "" });
-    for (index, (name, digits)) in FIGURES.into_iter().enumerate() {
-        print!("{name:48}");
-        let medians: Vec<f64> = results
-            .iter()
-            .map(|runs| {
-                let mut values: Vec<f64> = runs.iter().filter_map(|figures| figures.get(index).copied()).collect();
-                values.sort_by(f64::total_cmp);
-                let (least, most) = (values.first().copied(), values.last().copied());
-                let median = median(&values);
-                let spread = format!(
-                    "{median:.digits$} ({:.digits$}–{:.digits$})",
-                    least.unwrap_or_default(),
-                    most.unwrap_or_default()
-                );
-                print!("{spread:>28}");
-                median
-            })
-            .collect();
-        match *medians {
-            [ours, py] if ours > 0.0 => println!("{:>12.1} ×", py / ours),
-            _ => println!(),
-        }
-    }
-}
-
-/// Of values in order.
-fn median(values: &[f64]) -> f64 {
-    let at = |index: usize| values.get(index).copied().unwrap_or_default();
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { at(middle) } else { f64::midpoint(at(middle.saturating_sub(1)), at(middle)) }
 }

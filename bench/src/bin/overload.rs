@@ -12,7 +12,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use ipv8_bench::{Latencies, Load, Mode, Packets, Poll, community, cpu_seconds, resident_bytes};
+use ipv8_bench::{
+    Better, Figures, Keep, Latencies, Load, Mode, Packets, Poll, Row, What, community, cpu_seconds, resident_bytes,
+};
 use ipv8_interop::{Process, example};
 use plotters::prelude::{
     BLUE, ChartBuilder, Circle, Color as _, IntoDrawingArea as _, LineSeries, RED, SVGBackend, WHITE,
@@ -44,6 +46,8 @@ struct Arguments {
     /// Print one JSON object for each rate, and no table.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keep: Keep,
 }
 
 type Failure = Box<dyn std::error::Error>;
@@ -113,7 +117,32 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         outcomes.push(outcome);
     }
     process.terminate(STOP_WITHIN)?;
+    arguments.keep.apply(&figures(most, &outcomes))?;
     arguments.plot.as_ref().map_or(Ok(()), |path| plot(path, &outcomes, most))
+}
+
+/// What is worth keeping: the most, and what is left of it under three times as much.
+fn figures(most: f64, outcomes: &[Outcome]) -> Figures {
+    let row = |(name, unit, better), value| {
+        Row::new(What { name, unit, digits: 0, better: Some(better) }, &[vec![value]], |value| Some(*value))
+    };
+    let mut figures = Figures::default();
+    let asked = [row(("signed answers/s, asked as fast as it answers", "/s", Better::More), most)];
+    figures.add("overload", &["ours"], &asked);
+    if let Some(worst) = outcomes.iter().max_by(|a, b| a.offered.total_cmp(&b.offered)) {
+        let of_most = ("answers, % of that", "%", Better::More);
+        let honest = ("honest questions answered, %", "%", Better::More);
+        let median = ("honest round trip, median µs", "µs", Better::Less);
+        let resident = ("resident, KiB", "KiB", Better::Less);
+        let rows = [
+            row(of_most, worst.answered / most * 100.0),
+            row(honest, worst.honest * 100.0),
+            row(median, worst.honest_median_us),
+            row(resident, (worst.resident / 1_024) as f64),
+        ];
+        figures.add(&format!("overload, {} times as many questions", worst.offered), &["ours"], &rows);
+    }
+    figures
 }
 
 /// The honest peers' questions, and what became of them.

@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a bench stops when its set-up fails")]
 
 use divan::{Bencher, black_box};
-use ipv8_crypto::{Curve, Job, Memoised, Mid, PrivateKey, PublicKey, Verifier};
+use ipv8_crypto::{Batched, Curve, Job, Memoised, Mid, PrivateKey, PublicKey, Verifier};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -48,6 +48,24 @@ fn verify_remembered(bencher: Bencher<'_, '_>, curve: Curve) {
     let job = Job { key: key.public(), message: &MESSAGE, signature: &signature };
     let (mut memoised, mut verdicts) = (Memoised::default(), Vec::new());
     bencher.bench_local(|| memoised.verify(black_box(&[job]), &mut verdicts));
+}
+
+/// All signatures of a turn, each by another peer that was met before.
+#[divan::bench(args = [4, 16, 64])]
+fn verify_together(bencher: Bencher<'_, '_>, count: u64) {
+    let key =
+        |seed| PrivateKey::generate(Curve::Curve25519, &mut StdRng::seed_from_u64(seed)).expect("is always there");
+    let keys: Vec<PrivateKey> = (1..=count).map(key).collect();
+    let signatures: Vec<_> = keys.iter().map(|key| key.sign(&MESSAGE).expect("signs")).collect();
+    let job = |(key, signature)| Job { key: PrivateKey::public(key), message: &MESSAGE, signature };
+    let jobs: Vec<Job<'_>> = keys.iter().zip(signatures.iter().map(|signature| &**signature)).map(job).collect();
+    let (mut batched, mut verdicts) = (Batched::default(), Vec::new());
+    // A key takes part once enough of its signatures held one by one.
+    for _ in 0..20 {
+        batched.verify(&jobs, &mut verdicts);
+    }
+    bencher.bench_local(|| batched.verify(black_box(&jobs), &mut verdicts));
+    assert!(verdicts.iter().all(|holds| *holds) && batched.in_vain() == 0);
 }
 
 #[divan::bench(args = CURVES)]

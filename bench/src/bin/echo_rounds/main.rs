@@ -1,21 +1,16 @@
 //! Our echo node against the reference's: `cargo xtask bench echo`.
-//!
-//! Other load on the machine moves even figures per second of processor time, so all nodes run in turn within each
-//! round, and medians of rounds are compared.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 mod figures;
 mod nodes;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use figures::Runs;
-use ipv8_bench::{LoadError, Mode, Packets, community};
+use figures::Run;
+use ipv8_bench::{CpuError, Figures, FiguresError, Keep, LoadError, Mode, Packets, community, in_turn, print_table};
 use ipv8_interop::ProcessError;
 use nodes::{COMMUNITY, Node};
-use serde_json::json;
 
 const REQUESTS: u32 = 20_000;
 
@@ -42,52 +37,25 @@ struct Arguments {
     /// Who is measured: ours, ours with each signature verified alone, ours on two threads, py-ipv8's.
     #[arg(long, value_name = "ours|alone|two|py", default_values_t = [Node::Ours, Node::Py], value_delimiter = ',')]
     nodes: Vec<Node>,
-    /// Print every measurement and the medians as JSON, one object per line, and no table.
+    /// Print every measurement as JSON, one object per line, and no table.
     #[arg(long)]
     json: bool,
-    /// Write the medians to this file.
-    #[arg(long, value_name = "FILE")]
-    save: Option<PathBuf>,
-    /// Print how they differ from those in this file.
-    #[arg(long, value_name = "FILE")]
-    compare: Option<PathBuf>,
+    #[command(flatten)]
+    keep: Keep,
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum Failure {
-    Load(LoadError),
-    Process(ProcessError),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Cpu(#[from] CpuError),
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    #[error(transparent)]
+    Figures(#[from] FiguresError),
+    #[error("{0} is missing: use cargo xtask bench echo")]
     Missing(&'static str),
-    File(String),
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Load(error) => error.fmt(f),
-            Self::Process(error) => error.fmt(f),
-            Self::Missing(what) => write!(f, "{what} is missing: use cargo xtask bench echo"),
-            Self::File(what) => write!(f, "figures cannot be kept or read: {what}"),
-        }
-    }
-}
-
-impl From<LoadError> for Failure {
-    fn from(error: LoadError) -> Self {
-        Self::Load(error)
-    }
-}
-
-impl From<ProcessError> for Failure {
-    fn from(error: ProcessError) -> Self {
-        Self::Process(error)
-    }
-}
-
-impl From<ipv8_bench::CpuError> for Failure {
-    fn from(error: ipv8_bench::CpuError) -> Self {
-        Self::Load(error.into())
-    }
 }
 
 fn main() -> ExitCode {
@@ -102,7 +70,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
     let community = community(COMMUNITY).map_err(|_| Failure::Missing("a community of forty digits"))?;
-    let mut all = serde_json::Map::new();
+    let mut figures = Figures::default();
     for &mode in &arguments.mode {
         // Unsigned requests have no keys.
         let peers = if mode == Mode::Signed { arguments.peers.as_slice() } else { &[1] };
@@ -113,42 +81,31 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
                     Mode::Signed => format!("signed, window {window}, {peers} peers"),
                     Mode::Unsigned => format!("unsigned, window {window}"),
                 };
-                let runs = measure(arguments, &load, window, &mut packets)?;
-                let medians = figures::medians(&runs);
-                if arguments.json {
-                    println!("{}", json!({"load": load, "medians": medians}));
-                } else {
-                    figures::print_table(&load, &runs);
+                let rows = figures::rows(&measure(arguments, &load, window, &mut packets)?);
+                if !arguments.json {
+                    print_table(&load, &arguments.nodes, &rows);
                 }
-                all.insert(load, medians);
+                figures.add(&format!("echo {load}"), &arguments.nodes, &rows);
             }
         }
     }
-    let all = all.into();
-    if let Some(path) = &arguments.compare {
-        figures::compare(path, &all)?;
-    }
-    arguments.save.as_ref().map_or(Ok(()), |path| figures::save(path, &all))
+    Ok(arguments.keep.apply(&figures)?)
 }
 
 /// All rounds of one load.
-fn measure(arguments: &Arguments, load: &str, window: usize, packets: &mut Packets) -> Result<Runs, Failure> {
-    let mut runs = Runs::new();
-    for round in 1..=arguments.rounds {
-        for &node in &arguments.nodes {
-            let (measured, resident) = node.measure(packets, window, arguments.secs)?;
-            if arguments.json {
-                let mut line = measured.to_json();
-                if let Some(fields) = line.as_object_mut() {
-                    fields.insert("node".to_owned(), node.name().into());
-                    fields.insert("load".to_owned(), load.into());
-                    fields.insert("round".to_owned(), round.into());
-                    fields.insert("resident_bytes".to_owned(), resident.into());
-                }
-                println!("{line}");
+fn measure(arguments: &Arguments, load: &str, window: usize, packets: &mut Packets) -> Result<Vec<Vec<Run>>, Failure> {
+    in_turn(arguments.rounds, &arguments.nodes, |node, round| {
+        let (measured, resident) = node.measure(packets, window, arguments.secs)?;
+        if arguments.json {
+            let mut line = measured.to_json();
+            if let Some(fields) = line.as_object_mut() {
+                fields.insert("node".to_owned(), node.name().into());
+                fields.insert("load".to_owned(), load.into());
+                fields.insert("round".to_owned(), round.into());
+                fields.insert("resident_bytes".to_owned(), resident.into());
             }
-            runs.entry(node).or_default().push((measured, resident));
+            println!("{line}");
         }
-    }
-    Ok(runs)
+        Ok((measured, resident))
+    })
 }

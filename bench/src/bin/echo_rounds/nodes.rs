@@ -78,6 +78,12 @@ impl Node {
     }
 }
 
+impl AsRef<str> for Node {
+    fn as_ref(&self) -> &str {
+        self.name()
+    }
+}
+
 impl std::fmt::Display for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
