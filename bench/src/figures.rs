@@ -223,7 +223,7 @@ impl Figures {
         println!("{:78}{:8}{:>12}{:>12}{:>10}  {:7}{:>10}", "", "", "kept", "now", "change", "beside", "better by");
         for now in &self.figures {
             let Some(before) = kept.figures.iter().find(|before| before.figure == now.figure) else {
-                println!("{:78}is not in {name}", now.figure);
+                println!("{:78} is not in {name}", now.figure);
                 continue;
             };
             for (side, value) in &now.medians {
@@ -234,7 +234,7 @@ impl Figures {
                 };
                 let raw = (*old != 0.0).then(|| value / old);
                 println!(
-                    "{:78}{side:8}{:>12}{:>12}{:>10}  {:7}{:>10}{}",
+                    "{:78} {side:8}{:>11}{:>12}{:>10}  {:7}{:>10}{}",
                     now.figure,
                     readable(*old),
                     readable(*value),
@@ -246,7 +246,7 @@ impl Figures {
             }
         }
         for before in kept.figures.iter().filter(|before| self.find(&before.figure).is_none()) {
-            println!("{:78}was not measured", before.figure);
+            println!("{:78} was not measured", before.figure);
         }
         if let Some(speed) = self.speed(kept) {
             println!("the machine was {:.2} times as fast as then, by py-ipv8's figures and SHA-256", speed);
