@@ -2,8 +2,8 @@
 //!
 //! A task, a handler or a strategy that blocks holds up its node, and the thread of the runtime that drives it; on a
 //! runtime with one thread, all timers and signals too. Neither can tell, so that one thread of the process looks after
-//! all nodes, twice a second, and logs what a node has been busy with for a second or longer. It also rings when a node
-//! that is to stop should have done so, by no runtime's clock.
+//! all nodes, twice a second, and every two seconds while all are idle, and logs what a node has been busy with for a second or
+//! longer. It also rings when a node that is to stop should have done so, by no runtime's clock.
 
 use std::{
     collections::BTreeMap,
@@ -14,8 +14,11 @@ use std::{
 use ipv8_core::{Busy, Node};
 use tokio::sync::oneshot;
 
-/// How often is looked.
+/// How often is looked while a node is in a turn.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// How often at least: each look wakes a processor that has nothing else to do.
+const LOOK_AT_LEAST: Duration = Duration::from_secs(2);
 
 /// What takes longer is logged: first after this time, then whenever it has doubled.
 const LONG: Duration = Duration::from_secs(1);
@@ -91,7 +94,8 @@ impl Watchdog {
     /// The thread. Ends when there is nothing to look at.
     fn look(&self) {
         let mut state = self.lock();
-        let mut next_look = Instant::now() + LOOK;
+        let mut pause = LOOK;
+        let mut next_look = Instant::now() + pause;
         loop {
             state.alarms.retain(|(_, ring)| !ring.is_closed());
             if state.watched.is_empty() && state.alarms.is_empty() {
@@ -103,9 +107,11 @@ impl Watchdog {
                 let _ = ring.send(());
             }
             if now >= next_look {
-                next_look = now + LOOK;
+                pause = (pause * 2).min(LOOK_AT_LEAST);
                 for watched in state.watched.values_mut() {
-                    if let Some(busy) = watched.node.busy().filter(|busy| is_news(&mut watched.warned, busy)) {
+                    let Some(busy) = watched.node.busy() else { continue };
+                    pause = LOOK;
+                    if is_news(&mut watched.warned, &busy) {
                         tracing::warn!(
                             node = %watched.node.key().mid(),
                             %busy,
@@ -113,6 +119,7 @@ impl Watchdog {
                         );
                     }
                 }
+                next_look = now + pause;
             }
             let until = state.alarms.iter().map(|(at, _)| *at).min().map_or(next_look, |at| at.min(next_look));
             let wait = until.saturating_duration_since(Instant::now());
