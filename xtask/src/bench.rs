@@ -117,8 +117,10 @@ impl Options {
                 _ => return Err(Failure::Usage(format!("unexpected argument {word:?}"))),
             }
         }
-        if options.quick && options.save {
-            return Err(Failure::Usage("figures of a quick look are not worth keeping".to_owned()));
+        if options.quick && (options.save || options.compare) {
+            let why =
+                "a quick look measures less, and some of it otherwise: its figures are not to be kept or compared";
+            return Err(Failure::Usage(why.to_owned()));
         }
         Ok(options)
     }
@@ -247,11 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_look_is_not_kept() {
+    fn a_quick_look_is_not_kept_or_compared() {
         let parse = |words: &[&str]| Options::parse(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         assert!(parse(&["--compare", "--save"]).is_ok_and(|options| options.compare && options.save));
-        assert!(parse(&["--quick", "--compare"]).is_ok_and(|options| options.quick && !options.save));
+        assert!(parse(&["--quick"]).is_ok_and(|options| options.quick));
         assert!(matches!(parse(&["--quick", "--save"]), Err(Failure::Usage(_))));
+        assert!(matches!(parse(&["--quick", "--compare"]), Err(Failure::Usage(_))));
         assert!(matches!(parse(&["--slow"]), Err(Failure::Usage(_))));
     }
 }

@@ -41,7 +41,7 @@ Usage: cargo xtask COMMAND
   fuzz [--seconds N] [TARGET…]  run fuzz targets (default: all of them, 10 seconds each)
   bench [--quick] [--save] [--compare]
                               all of the following in one go, some ten minutes, and their figures in one table. --quick
-                              takes three, for a look; --save writes medians to bench/figures.json; --compare prints how
+                              takes half of that, for a look; --save writes medians to bench/figures.json; --compare prints how
                               they differ from those in that file
   bench echo [ARGS]           our echo node against py-ipv8's, in turn (ARGS of all: see bench echo --help)
   bench functions [ARGS]      codecs, signatures, turns of a node, the DHT, events of the simulator

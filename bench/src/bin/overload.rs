@@ -209,8 +209,13 @@ fn one_rate(
     let begin = Instant::now();
     let mut buffer = [0; 2_048];
     let asking = Duration::from_secs(secs);
+    // Answers that came while questions did: what was left in queues comes after.
+    let mut in_time = None;
     // The last answers are waited for.
     while begin.elapsed() < asking + Duration::from_millis(300) {
+        if in_time.is_none() && begin.elapsed() >= asking {
+            in_time = Some(answered + honest.answered);
+        }
         let elapsed = begin.elapsed().min(asking);
         let due = |rate: f64, sent: u64| elapsed.mul_f64(rate).as_secs().saturating_sub(sent).min(BURST);
         for _ in 0..due(honest_rate, honest.asked) {
@@ -223,16 +228,14 @@ fn one_rate(
         }
         honest.listen()?;
         for _ in 0..BURST {
-            if receive(&flooding, &mut buffer)?.is_none() {
-                break;
-            }
-            answered += 1;
+            let Some(length) = receive(&flooding, &mut buffer)? else { break };
+            answered += u64::from(flood.check(buffer.get(..length).unwrap_or_default()).is_ok());
         }
     }
     Ok(Outcome {
         offered,
         asked: (sent + honest.asked) as f64 / secs as f64,
-        answered: (answered + honest.answered) as f64 / secs as f64,
+        answered: in_time.unwrap_or(answered + honest.answered) as f64 / secs as f64,
         honest: honest.answered as f64 / honest.asked.max(1) as f64,
         honest_median_us: honest.latencies.percentile_us(50).unwrap_or_default(),
         honest_p99_us: honest.latencies.percentile_us(99).unwrap_or_default(),

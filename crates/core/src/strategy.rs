@@ -41,7 +41,7 @@ pub trait Strategy: Send {
     fn step(&mut self, cx: &mut Context<'_>);
 
     /// Until when steps would do nothing, whatever happens in the meantime. The node then leaves them out, and sleeps if no
-    /// other strategy has anything to do. `None`, as by default, if that is not known.
+    /// other strategy has anything to do. `None`, as by default, if that is not known. Asked after each step.
     fn rests_until(&self) -> Option<Time> {
         None
     }
@@ -83,6 +83,8 @@ struct Entry {
     overlay: OverlayId,
     info: StrategyInfo,
     label: StrategyLabel,
+    /// What [`Strategy::rests_until`] said after its last step.
+    rests_until: Option<Time>,
     /// `None` while it takes its step.
     strategy: Option<Box<dyn Strategy>>,
 }
@@ -127,6 +129,7 @@ pub(crate) struct Step {
     pub(crate) overlay: OverlayId,
     pub(crate) target: Target,
     pub(crate) strategy: Box<dyn Strategy>,
+    pub(crate) rests_until: Option<Time>,
     pub(crate) label: StrategyLabel,
     id: u64,
 }
@@ -163,7 +166,7 @@ impl Walkers {
     ) {
         let (id, info) = (self.next_id, StrategyInfo { name: strategy.name(), target });
         self.next_id = self.next_id.wrapping_add(1);
-        self.entries.push(Entry { id, overlay, info, label, strategy: Some(strategy) });
+        self.entries.push(Entry { id, overlay, info, label, rests_until: None, strategy: Some(strategy) });
     }
 
     /// Takes the strategies of an overlay out, for the caller to drop.
@@ -205,14 +208,16 @@ impl Walkers {
         }
         let entry = self.entries.get_mut(self.next)?;
         self.next += 1;
-        let Entry { id, overlay, info, label, strategy } = entry;
-        Some(Step { overlay: *overlay, target: info.target, strategy: strategy.take()?, label: *label, id: *id })
+        let Entry { id, overlay, info, label, rests_until, strategy } = entry;
+        let (strategy, rests_until) = (strategy.take()?, rests_until.take());
+        Some(Step { overlay: *overlay, target: info.target, strategy, rests_until, label: *label, id: *id })
     }
 
     /// Puts a strategy back, unless it was removed in the meantime.
     pub(crate) fn end(&mut self, step: Step) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == step.id) {
             entry.strategy = Some(step.strategy);
+            entry.rests_until = step.rests_until;
         }
     }
 
@@ -236,8 +241,7 @@ impl Walkers {
             let Some(entry) = self.entries.get(beat.index) else { break };
             if wants(entry.overlay, entry.info.target) {
                 beat.never = false;
-                let resting = entry.strategy.as_ref().and_then(|strategy| strategy.rests_until());
-                if resting.is_none_or(|until| until <= beat.at) {
+                if entry.rests_until.is_none_or(|until| until <= beat.at) {
                     break;
                 }
             }

@@ -337,16 +337,19 @@ impl Tasks {
     /// Polls what is ready until nothing is or the turn's budget is used up. Call without the state locked. Notes the
     /// tasks that ended.
     pub(crate) fn run(&self, budget: &mut usize, ended: &mut Vec<Ended>) {
-        // Whatever comes from here on sets it again.
-        self.ready.driver.tasks_wait.store(false, Ordering::Release);
         loop {
             self.bury();
             if *budget == 0 {
-                self.ready.driver.tasks_wait.store(true, Ordering::Release);
                 return;
             }
             let Some(id) = self.ready.queue.lock().pop_front() else {
-                return;
+                // What comes from here on sets it again; what came just before is seen here.
+                self.ready.driver.tasks_wait.store(false, Ordering::SeqCst);
+                if self.is_idle() {
+                    return;
+                }
+                self.ready.driver.tasks_wait.store(true, Ordering::SeqCst);
+                continue;
             };
             *budget -= 1;
             ended.extend(self.poll(id));
@@ -412,8 +415,11 @@ impl Tasks {
 
     /// Whether a task waits to be polled or buried.
     pub(crate) fn has_work(&self) -> bool {
-        self.ready.driver.tasks_wait.load(Ordering::Acquire)
-            && (!self.ready.queue.lock().is_empty() || !self.inner.lock().graveyard.is_empty())
+        self.ready.driver.tasks_wait.load(Ordering::Acquire) && !self.is_idle()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.ready.queue.lock().is_empty() && self.inner.lock().graveyard.is_empty()
     }
 }
 

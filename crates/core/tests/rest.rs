@@ -135,6 +135,34 @@ fn one_that_is_added_while_all_rest_steps_in_the_next_tick() {
     assert_eq!(node.next_deadline(), None, "all rest again");
 }
 
+/// Panics when it is asked how long it rests.
+struct Careless(Log);
+
+impl Strategy for Careless {
+    fn name(&self) -> &'static str {
+        "careless"
+    }
+
+    fn step(&mut self, cx: &mut Context<'_>) {
+        self.0.lock().unwrap().push(("careless", cx.now()));
+    }
+
+    fn rests_until(&self) -> Option<Time> {
+        panic!("on purpose")
+    }
+}
+
+#[test]
+fn one_that_cannot_say_how_long_it_rests_disturbs_nobody() {
+    let (node, log) = (node(), Log::default());
+    let config = OverlayConfig::new(Plain).strategy(Careless(log.clone()), Target::Always);
+    node.load(config.strategy(Notes::new("walk", &log, None), Target::Always)).unwrap();
+    run(&node, seconds(5.0));
+    let of = |name| log.lock().unwrap().iter().filter(|(other, _)| *other == name).count();
+    assert_eq!((of("careless"), of("walk")), (11, 10));
+    assert_eq!(node.stats().panics, 11);
+}
+
 /// What strategies are to do, if each beat is looked at: three of them, of which the second always steps.
 fn expected(second: Time, until: Time, rest: Duration, peers: impl Fn(Time) -> usize) -> Vec<(&'static str, Time)> {
     let mut log = vec![("walk", Time::ZERO)];

@@ -159,8 +159,8 @@ impl Driver {
                         self.first = (index + 1) % self.sockets.len();
                         self.receive(index);
                     }
-                    // The next round sends.
-                    Event::Writable => {}
+                    // The next round sends. Others run first, should there be no room after all.
+                    Event::Writable => self.handled = BATCH,
                 },
             }
             // While something is always ready, nothing above would let other tasks and the runtime's timers run.
@@ -279,8 +279,8 @@ impl Driver {
             if self.outgoing.is_empty() {
                 return;
             }
-            if let Some(socket) = self.sockets.first() {
-                socket.segments.gather(&mut self.outgoing);
+            if self.sockets.iter().any(|socket| socket.segments.are_taken()) {
+                datagrams::gather(&mut self.outgoing);
             }
         }
     }
@@ -292,6 +292,7 @@ impl Driver {
                 self.flush();
                 let Some(waiting) = self.outgoing.get(self.sent) else { return };
                 Event::writable(&self.sockets, waiting).await;
+                tokio::task::yield_now().await;
             }
         });
         if sent.await.is_err() {

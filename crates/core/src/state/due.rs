@@ -115,6 +115,7 @@ impl State {
             if step.is_due(cx.peer_count()) {
                 cx.state.activity.step_begins(step.overlay, step.label);
                 step.strategy.step(&mut cx);
+                step.rests_until = step.strategy.rests_until();
                 cx.state.activity.step_ends();
             }
         }));

@@ -15,7 +15,7 @@ use std::{
     cell::RefCell,
     io,
     net::{IpAddr, SocketAddr},
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use ipv8_core::Transmit;
@@ -73,27 +73,54 @@ pub(crate) enum Sent {
 /// With fewer to one peer in a row, a system call of their own saves little.
 const LEAST_SEGMENTS: usize = 4;
 
-/// Whether a socket takes datagrams to one peer as segments of one: where the kernel knows them, until they are refused.
-pub(crate) struct Segments(AtomicBool);
+/// After segments were refused where single datagrams were not, so many calls go without them: a path may have been the reason,
+/// or the system.
+const PAUSE: u32 = 1_024;
+
+/// Whether a socket takes datagrams to one peer as segments of one: where the kernel knows them, and did not just refuse them.
+pub(crate) struct Segments {
+    known: bool,
+    pause: AtomicU32,
+}
 
 impl Segments {
     pub(crate) fn of(socket: &Udp) -> Self {
-        Self(AtomicBool::new(segments::are_known(socket)))
+        Self { known: segments::are_known(socket), pause: AtomicU32::new(0) }
     }
 
-    fn are_taken(&self) -> bool {
-        self.0.load(Relaxed)
+    pub(crate) fn are_taken(&self) -> bool {
+        self.known && self.pause.load(Relaxed) == 0
     }
 
-    /// Puts datagrams to one peer in a row, in their order, within batches in which that makes rows.
-    pub(crate) fn gather(&self, transmits: &mut [Transmit]) {
-        if !self.are_taken() {
-            return;
+    /// The same for a call that is made now.
+    fn are_taken_now(&self) -> bool {
+        let pause = self.pause.load(Relaxed);
+        if pause > 0 {
+            self.pause.store(pause - 1, Relaxed);
         }
-        for batch in transmits.chunks_mut(BATCH) {
-            if batch.len() >= LEAST_SEGMENTS && least_peers(batch) <= batch.len() / 2 {
-                batch.sort_by_key(|transmit| transmit.to);
+        self.known && pause == 0
+    }
+}
+
+/// Puts datagrams to one peer in a row, in their order, within batches in which that makes rows. Peers stay in the order in which
+/// they come first.
+pub(crate) fn gather(transmits: &mut [Transmit]) {
+    for batch in transmits.chunks_mut(BATCH) {
+        if batch.len() < LEAST_SEGMENTS || least_peers(batch) > batch.len() / 2 {
+            continue;
+        }
+        let mut begin = 0;
+        while let Some(to) = batch.get(begin).map(|first| first.to) {
+            let mut end = begin + 1;
+            for at in end..batch.len() {
+                if batch.get(at).is_some_and(|transmit| transmit.to == to) {
+                    if let Some(between) = batch.get_mut(end..=at) {
+                        between.rotate_right(1);
+                    }
+                    end += 1;
+                }
             }
+            begin = end;
         }
     }
 }
@@ -114,18 +141,14 @@ fn least_peers(transmits: &[Transmit]) -> usize {
 
 /// Sends some datagrams of one address family, in order, as many as the socket takes at once.
 pub(crate) fn send(socket: &Udp, taken: &Segments, transmits: &[Transmit]) -> Sent {
-    let mut transmits = transmits;
-    if taken.are_taken() {
+    let (mut transmits, mut refused) = (transmits, None);
+    if taken.are_taken_now() {
         match split_row(transmits) {
             ([], row) => match segments::send(socket, row) {
                 Ok(count) => return Sent::Some(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Blocked,
-                // Any other error is told by what follows, if it concerns the first of them and not all together.
-                Err(error) if segments::are_refused(&error) => {
-                    tracing::debug!(%error, "segments are not sent any more");
-                    taken.0.store(false, Relaxed);
-                }
-                Err(_) => {}
+                // What follows tells the error, if it concerns the first of them and not all together.
+                Err(error) => refused = Some(error),
             },
             (before, _) => transmits = before,
         }
@@ -135,7 +158,13 @@ pub(crate) fn send(socket: &Udp, taken: &Segments, transmits: &[Transmit]) -> Se
         many => unless_refused(together::send(socket, many), || one_by_one::send(socket, many)),
     };
     match sent {
-        Ok(count) => Sent::Some(count),
+        Ok(count) => {
+            if let Some(error) = refused.filter(segments::may_be_refused) {
+                tracing::debug!(%error, "no segments for a while");
+                taken.pause.store(PAUSE, Relaxed);
+            }
+            Sent::Some(count)
+        }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Sent::Blocked,
         Err(error) => Sent::Failed(error),
     }
@@ -338,14 +367,16 @@ mod tests {
                     })
                     .collect();
                 let expected = sent.clone();
-                let segments = Segments(AtomicBool::new(known));
-                segments.gather(&mut sent);
+                let segments = Segments { known: known && segments::are_known(&a), pause: AtomicU32::new(0) };
+                if known {
+                    gather(&mut sent);
+                }
                 let mut rest = sent.as_slice();
                 while !rest.is_empty() {
                     let Sent::Some(count) = send(&a, &segments, rest) else { panic!("{} are left", rest.len()) };
                     rest = &rest[count..];
                 }
-                assert!(!known || segments.are_taken() == segments::are_known(&a), "nothing was refused");
+                assert_eq!(segments.pause.load(Relaxed), 0, "nothing was refused");
                 for (peer, to) in &peers[..count] {
                     let own: Vec<&[u8]> =
                         expected.iter().filter(|sent| sent.to == *to).map(|sent| sent.bytes.as_slice()).collect();
@@ -390,18 +421,43 @@ mod tests {
         let mut many = to(64);
         many.reverse();
         let before: Vec<_> = many.iter().map(|transmit| transmit.to).collect();
-        Segments(AtomicBool::new(true)).gather(&mut many);
+        gather(&mut many);
         assert_eq!(many.iter().map(|transmit| transmit.to).collect::<Vec<_>>(), before);
     }
 
-    /// As on a network whose frames are smaller, where the kernel says that they do not fit.
-    #[cfg(target_os = "linux")]
     #[test]
-    fn some_errors_refuse_segments_for_good() {
+    fn peers_stay_in_the_order_in_which_they_come_first() {
+        let numbered = [2, 1, 2, 3, 1, 2, 1, 1_u16];
+        let mut sent: Vec<Transmit> = (0_u8..)
+            .zip(numbered)
+            .map(|(number, port)| Transmit { to: SocketAddr::from(([127, 0, 0, 1], port)), bytes: vec![number] })
+            .collect();
+        gather(&mut sent);
+        let order: Vec<_> = sent.iter().map(|transmit| (transmit.to.port(), transmit.bytes[0])).collect();
+        assert_eq!(order, [(2, 0), (2, 2), (2, 5), (1, 1), (1, 4), (1, 6), (1, 7), (3, 3)]);
+    }
+
+    /// A bound socket that may not send to an address at all says the same of segments as of single datagrams.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn only_what_single_datagrams_do_not_meet_refuses_segments() {
         use rustix::io::Errno;
-        for (errno, refuses) in [(Errno::IO, true), (Errno::INVAL, true), (Errno::AGAIN, false), (Errno::PERM, false)] {
-            assert_eq!(segments::are_refused(&errno.into()), refuses, "{errno}");
+        let may_be = |errno: Errno| segments::may_be_refused(&errno.into());
+        assert!([Errno::IO, Errno::INVAL, Errno::MSGSIZE].into_iter().all(may_be));
+        assert!(![Errno::AGAIN, Errno::PERM].into_iter().any(may_be));
+        let (a, b, to) = pair("127.0.0.1");
+        let segments = Segments::of(&a);
+        // No address to send to, whether as segments or alone.
+        let nowhere = transmits(SocketAddr::from(([127, 0, 0, 1], 0)), [5; 8]);
+        assert!(matches!(send(&a, &segments, &nowhere), Sent::Failed(_)));
+        assert_eq!(segments.are_taken(), segments::are_known(&a));
+        // After a refusal, they rest for a while.
+        segments.pause.store(2, Relaxed);
+        for _ in 0..3 {
+            assert!(matches!(send(&a, &segments, &transmits(to, [5; 8])), Sent::Some(8)));
         }
+        assert_eq!(segments.are_taken(), segments::are_known(&a));
+        assert_eq!(receive_all(&b, 24).await.len(), 24);
     }
 
     #[test]

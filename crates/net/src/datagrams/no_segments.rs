@@ -18,6 +18,6 @@ pub(super) fn send(_: &Udp, _: &[Transmit]) -> io::Result<usize> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(super) fn are_refused(_: &io::Error) -> bool {
+pub(super) fn may_be_refused(_: &io::Error) -> bool {
     true
 }

@@ -60,7 +60,7 @@ pub(super) fn send(socket: &Udp, transmits: &[Transmit]) -> io::Result<usize> {
     })
 }
 
-/// Whether an error means that segments cannot be sent here: a network card without checksums, or frames that are smaller.
-pub(super) fn are_refused(error: &io::Error) -> bool {
-    [Errno::EIO, Errno::EINVAL].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
+/// Whether an error may mean that only segments cannot be sent: a network card without checksums, or frames that are smaller.
+pub(super) fn may_be_refused(error: &io::Error) -> bool {
+    [Errno::EIO, Errno::EINVAL, Errno::EMSGSIZE].iter().any(|errno| error.raw_os_error() == Some(*errno as i32))
 }

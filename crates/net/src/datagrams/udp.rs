@@ -5,7 +5,6 @@ use std::{
     io,
     net::{SocketAddr, UdpSocket},
     os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd},
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,21 +12,17 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 #[derive(Debug)]
 pub(crate) struct Udp {
-    socket: Arc<UdpSocket>,
-    /// Nothing if the system did not take it again, which no limit of a running process makes it do.
-    registered: Option<AsyncFd<Arc<UdpSocket>>>,
+    socket: AsyncFd<UdpSocket>,
     is_ipv4: bool,
-    /// Whether the runtime tells when it can be written, too.
-    waits: bool,
+    /// The same socket, watched for room, while something waits for that. What is known of the one for reading stays.
+    for_room: Option<AsyncFd<UdpSocket>>,
 }
 
 impl Udp {
     /// A socket that does not block, within a runtime.
     pub(crate) fn new(socket: UdpSocket) -> io::Result<Self> {
         let is_ipv4 = socket.local_addr()?.is_ipv4();
-        let socket = Arc::new(socket);
-        let registered = Some(register(&socket, Interest::READABLE)?);
-        Ok(Self { socket, registered, is_ipv4, waits: false })
+        Ok(Self { socket: register(socket, Interest::READABLE)?, is_ipv4, for_room: None })
     }
 
     pub(crate) const fn is_ipv4(&self) -> bool {
@@ -35,50 +30,40 @@ impl Udp {
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.socket.get_ref().local_addr()
     }
 
     /// Whether something waits until this socket can be written, or does not any more.
     pub(crate) fn wait_to_write(&mut self, waits: bool) {
-        if self.waits == waits {
-            return;
-        }
-        self.waits = waits;
-        let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
-        // The kernel tells at once of what waits to be read: nothing is lost in between.
-        self.registered = None;
-        match register(&self.socket, interest) {
-            Ok(registered) => self.registered = Some(registered),
-            Err(error) => tracing::error!(%error, "the runtime does not watch a socket any more"),
+        if !waits {
+            self.for_room = None;
+        } else if self.for_room.is_none() {
+            let again = self.socket.get_ref().try_clone().and_then(|socket| register(socket, Interest::WRITABLE));
+            // Without it is tried again and again, which keeps a processor busy but sends what can be sent.
+            self.for_room = again.inspect_err(|error| tracing::warn!(%error, "no news of room in a socket")).ok();
         }
     }
 
     /// Ready with an error counts: the operation itself will tell.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.registered.as_ref().map_or(Poll::Ready(()), |socket| socket.poll_read_ready(cx).map(drop))
+        self.socket.poll_read_ready(cx).map(drop)
     }
 
-    /// The same for writing. Only while something waits to be written.
+    /// The same for writing, while something waits for that.
     pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.registered {
-            Some(socket) if self.waits => socket.poll_write_ready(cx).map(drop),
-            _ => Poll::Ready(()),
-        }
+        self.for_room.as_ref().map_or(Poll::Ready(()), |socket| socket.poll_write_ready(cx).map(drop))
     }
 
     /// Reads with a system call, if the runtime knows of something to read.
     pub(super) fn read<T>(&self, read: impl FnOnce(&UdpSocket) -> io::Result<T>) -> io::Result<T> {
-        match &self.registered {
-            Some(socket) => socket.try_io(Interest::READABLE, |socket| read(socket)),
-            None => read(&self.socket),
-        }
+        self.socket.try_io(Interest::READABLE, |socket| read(socket))
     }
 
     /// Writes with a system call, if it is not known that it would block.
     pub(super) fn write<T>(&self, write: impl FnOnce(&UdpSocket) -> io::Result<T>) -> io::Result<T> {
-        match &self.registered {
-            Some(socket) if self.waits => socket.try_io(Interest::WRITABLE, |socket| write(socket)),
-            _ => write(&self.socket),
+        match &self.for_room {
+            Some(socket) => socket.try_io(Interest::WRITABLE, |socket| write(socket)),
+            None => write(self.socket.get_ref()),
         }
     }
 
@@ -96,18 +81,18 @@ impl Udp {
     deprecated,
     reason = "its successor is unsafe, for it cannot know that what it is given keeps the socket open, as ours does"
 )]
-fn register(socket: &Arc<UdpSocket>, interest: Interest) -> io::Result<AsyncFd<Arc<UdpSocket>>> {
-    AsyncFd::with_interest(socket.clone(), interest)
+fn register(socket: UdpSocket, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 impl AsFd for Udp {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.socket.get_ref().as_fd()
     }
 }
 
 impl AsRawFd for Udp {
     fn as_raw_fd(&self) -> RawFd {
-        self.socket.as_raw_fd()
+        self.socket.get_ref().as_raw_fd()
     }
 }

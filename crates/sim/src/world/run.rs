@@ -37,7 +37,7 @@ impl<F: Fabric> World<F> {
         if self.shards.len() > 1 && apart {
             self.run_windows(end);
         } else if self.shards.len() == 1 {
-            self.run_alone(end);
+            self.run_alone(end, u64::MAX);
         } else {
             while self.happen(end) {}
         }
@@ -124,6 +124,9 @@ impl<F: Fabric> World<F> {
 
     /// Lets the next event happen that is due at `end` or before; false if there is none.
     fn happen(&mut self, end: Time) -> bool {
+        if self.shards.len() == 1 {
+            return self.run_alone(end, 1) == 1;
+        }
         for shard in &mut self.shards {
             shard.collect_woken();
         }
@@ -157,8 +160,8 @@ impl<F: Fabric> World<F> {
         true
     }
 
-    /// Runs the only shard up to a time.
-    fn run_alone(&mut self, end: Time) {
+    /// Lets events of the only shard happen, up to a time and so many; how many did.
+    fn run_alone(&mut self, end: Time, most: u64) -> u64 {
         let net = Net {
             seed: self.seed,
             fabric: Mutex::new(&mut self.fabric),
@@ -169,9 +172,10 @@ impl<F: Fabric> World<F> {
             resolve_delay: self.resolve_delay,
             lookahead: Duration::ZERO,
         };
-        let Some(shard) = self.shards.first_mut() else { return };
+        let Some(shard) = self.shards.first_mut() else { return 0 };
         shard.log.captures = self.tap.listens();
-        loop {
+        let mut happened = 0;
+        while happened < most {
             shard.collect_woken();
             if shard.queue.next().is_none_or(|due| due.at > end) {
                 break;
@@ -179,8 +183,11 @@ impl<F: Fabric> World<F> {
             shard.happen(&net);
             // After each event, so that a panic in the next one finds all that came before.
             shard.log.tell(&mut self.trace, &mut self.tap);
+            happened += 1;
         }
         self.metrics.absorb(&mut shard.metrics);
+        self.now = self.now.max(shard.now);
+        happened
     }
 
     /// Runs up to a time in windows that are no longer than a packet takes at least, each shard in a thread of its own. What

@@ -137,14 +137,18 @@ impl<'a, F: Fabric> Net<'a, F> {
     }
 }
 
+/// Of a node that is in another shard. There are fewer nodes than this in a world.
+const ELSEWHERE: u32 = u32::MAX;
+
 /// A part of a world.
 pub(super) struct Shard {
     number: usize,
     pub(super) now: Time,
     /// The same, for the nodes.
     pub(super) clock: Arc<AtomicU64>,
-    /// The nodes by their numbers, those of other shards left out.
-    places: Vec<Option<Place>>,
+    places: Vec<Place>,
+    /// Where each node is among them, by its number; [`ELSEWHERE`] for those of other shards.
+    indexes: Vec<u32>,
     /// All of them are in the first shard.
     pub(super) attackers: Vec<AttackerPlace>,
     pub(super) queue: Queue<Event>,
@@ -165,6 +169,7 @@ impl Shard {
             now: Time::ZERO,
             clock: Arc::default(),
             places: Vec::new(),
+            indexes: Vec::new(),
             attackers: Vec::new(),
             queue: Queue::default(),
             woken: Arc::default(),
@@ -182,28 +187,34 @@ impl Shard {
     }
 
     pub(super) fn settle(&mut self, id: NodeId, place: Place) {
-        let index = id.0 as usize;
-        if self.places.len() <= index {
-            self.places.resize_with(index + 1, || None);
+        let number = id.0 as usize;
+        if self.indexes.len() <= number {
+            self.indexes.resize(number + 1, ELSEWHERE);
         }
-        if let Some(slot) = self.places.get_mut(index) {
-            *slot = Some(place);
+        if let (Some(slot), Ok(index)) = (self.indexes.get_mut(number), u32::try_from(self.places.len())) {
+            *slot = index;
+            self.places.push(place);
         }
+    }
+
+    fn index(&self, id: NodeId) -> usize {
+        self.indexes.get(id.0 as usize).copied().unwrap_or(ELSEWHERE) as usize
     }
 
     #[allow(clippy::panic, reason = "a NodeId of another world is a fault of the caller, as documented")]
     pub(super) fn place(&self, id: NodeId) -> &Place {
-        match self.places.get(id.0 as usize) {
-            Some(Some(place)) => place,
-            _ => panic!("{id} is not one of this world, or the network takes it to where it is not"),
+        match self.places.get(self.index(id)) {
+            Some(place) => place,
+            None => panic!("{id} is not one of this world, or the network takes it to where it is not"),
         }
     }
 
     #[allow(clippy::panic, reason = "a NodeId of another world is a fault of the caller, as documented")]
     pub(super) fn place_mut(&mut self, id: NodeId) -> &mut Place {
-        match self.places.get_mut(id.0 as usize) {
-            Some(Some(place)) => place,
-            _ => panic!("{id} is not one of this world, or the network takes it to where it is not"),
+        let index = self.index(id);
+        match self.places.get_mut(index) {
+            Some(place) => place,
+            None => panic!("{id} is not one of this world, or the network takes it to where it is not"),
         }
     }
 
@@ -363,6 +374,11 @@ impl Shard {
         }
         // What it asked for in its own turn waits a little, see `BETWEEN_TURNS`.
         self.woken.forget(id);
+        // A thread outside of the world may have asked for a turn after the one that is over.
+        let place = self.place_mut(id);
+        if !place.again && place.node.needs_turn() {
+            place.ask();
+        }
         if works {
             self.keep_busy(id, datagrams.len(), &mut transmits);
         } else {
