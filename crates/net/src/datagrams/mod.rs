@@ -112,7 +112,7 @@ pub(crate) fn gather(transmits: &mut [Transmit]) {
         let mut begin = 0;
         while let Some(to) = batch.get(begin).map(|first| first.to) {
             let mut end = begin + 1;
-            for at in end..batch.len() {
+            for at in begin + 1..batch.len() {
                 if batch.get(at).is_some_and(|transmit| transmit.to == to) {
                     if let Some(between) = batch.get_mut(end..=at) {
                         between.rotate_right(1);
