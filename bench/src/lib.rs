@@ -19,6 +19,7 @@
 
 mod cpu;
 mod divan_output;
+mod exit;
 mod figures;
 mod latency;
 mod load;
@@ -27,6 +28,7 @@ mod rounds;
 
 pub use cpu::{CpuError, cpu_seconds, resident_bytes};
 pub use divan_output::medians_ns;
+pub use exit::exit_code;
 pub use figures::{Better, CALIBRATION, Figure, Figures, FiguresError, Keep, REFERENCE, better_by};
 pub use latency::Latencies;
 pub use load::{Load, LoadError, Measured, Poll};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ipv8_bench::{Figures, FiguresError, Keep};
+use ipv8_bench::{Figures, FiguresError, Keep, exit_code};
 
 /// Puts figures together, prints them in one table, and keeps or compares them.
 #[derive(Parser)]
@@ -18,13 +18,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), FiguresError> {

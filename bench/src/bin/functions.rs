@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use clap::Parser;
-use ipv8_bench::{Better, Figures, FiguresError, Keep, Row, Spread, in_turn, medians_ns, print_table};
+use ipv8_bench::{Better, Figures, FiguresError, Keep, Row, Spread, exit_code, in_turn, medians_ns, print_table};
 
 /// Benches of functions: codecs, keys, turns of a node, the DHT, the simulator. Nanoseconds, medians of all rounds.
 #[derive(Parser)]
@@ -40,13 +40,7 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

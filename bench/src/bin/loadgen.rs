@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use ipv8_bench::{Load, LoadError, Mode, Packets, Poll, community};
+use ipv8_bench::{Load, LoadError, Mode, Packets, Poll, community, exit_code};
 
 /// Puts a measured load on one server.
 #[derive(Parser)]
@@ -60,13 +60,7 @@ struct Echo {
 
 fn main() -> ExitCode {
     let Command::Echo(echo) = Arguments::parse().command;
-    match run(&echo) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&echo))
 }
 
 fn run(echo: &Echo) -> Result<(), LoadError> {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use ipv8_bench::{Better, Figures, FiguresError, Keep, Row, What, in_turn, print_table};
+use ipv8_bench::{Better, Figures, FiguresError, Keep, Row, What, exit_code, in_turn, print_table};
 use ipv8_interop::{Process, ProcessError, example, python, script};
 use serde_json::{Value, json};
 
@@ -57,13 +57,7 @@ struct Measured {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use ipv8_bench::{
-    Better, Figures, Keep, Latencies, Load, Mode, Packets, Poll, Row, What, community, cpu_seconds, resident_bytes,
+    Better, Figures, Keep, Latencies, Load, Mode, Packets, Poll, Row, What, community, cpu_seconds, exit_code,
+    resident_bytes,
 };
 use ipv8_interop::{Process, example};
 use plotters::prelude::{
@@ -53,13 +54,7 @@ struct Arguments {
 type Failure = Box<dyn std::error::Error>;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 /// What came of one rate.

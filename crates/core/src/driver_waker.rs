@@ -30,7 +30,8 @@ impl DriverWaker {
         }
     }
 
-    fn call(&self) {
+    /// Tells the driver that a turn is due.
+    pub(crate) fn call(&self) {
         // Not under the lock: whoever is woken may register another one.
         let waker = self.waker.lock().clone();
         if let Some(waker) = waker {
@@ -44,11 +45,6 @@ impl DriverWaker {
         run();
         IN_TURN.set(outer);
         self.is_pending()
-    }
-
-    /// Tells the driver that a turn is due.
-    pub(crate) fn remind(&self) {
-        self.call();
     }
 
     /// Whether this thread is in a turn of the node.

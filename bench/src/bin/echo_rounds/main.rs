@@ -8,7 +8,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use figures::Run;
-use ipv8_bench::{CpuError, Figures, FiguresError, Keep, LoadError, Mode, Packets, community, in_turn, print_table};
+use ipv8_bench::{
+    CpuError, Figures, FiguresError, Keep, LoadError, Mode, Packets, community, exit_code, in_turn, print_table,
+};
 use ipv8_interop::ProcessError;
 use nodes::{COMMUNITY, Node};
 
@@ -59,13 +61,7 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run(&Arguments::parse()))
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {

@@ -335,12 +335,12 @@ impl Node {
     /// One turn: takes in datagrams, in order, serves what is due, and polls tasks until none is ready.
     pub fn handle<'a>(&self, now: Time, datagrams: impl IntoIterator<Item = (SocketAddr, &'a [u8])>) {
         let batch: SmallVec<[_; 2]> = datagrams.into_iter().collect();
-        self.turn(now, &batch);
+        self.turn_and_call(now, &batch);
     }
 
     /// One turn without datagrams: after a deadline passed or the waker was called.
     pub fn poll(&self, now: Time) {
-        self.turn(now, &[]);
+        self.turn_and_call(now, &[]);
     }
 
     /// A turn and all that a driver asks after it, in one go: for drivers of many nodes, which would otherwise spend as much
@@ -350,26 +350,27 @@ impl Node {
     /// [waker](Node::set_waker) is not called for what [`Outlook::again`] says.
     pub fn advance(&self, now: Time, datagrams: &[(SocketAddr, &[u8])], transmits: &mut Vec<Transmit>) -> Outlook {
         let mut outlook = Outlook::default();
-        let shared = &*self.shared;
-        shared.activity.turn_begins(now);
-        outlook.again = shared.driver.turn(|| {
-            self.run_turn(now, datagrams, |state| {
-                state.drain_transmits(transmits);
-                outlook.deadline = state.timers.next();
-                outlook.resolves = state.has_resolves();
-            });
+        outlook.again = self.turn(now, datagrams, |state| {
+            state.drain_transmits(transmits);
+            outlook.deadline = state.timers.next();
+            outlook.resolves = state.has_resolves();
         });
-        shared.activity.turn_ends();
         outlook
     }
 
-    fn turn(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
-        self.shared.activity.turn_begins(now);
-        let again = self.shared.driver.turn(|| self.run_turn(now, batch, |_| ()));
-        if again {
-            self.shared.driver.remind();
+    /// A turn after which the waker is called if another one is due.
+    fn turn_and_call(&self, now: Time, batch: &[(SocketAddr, &[u8])]) {
+        if self.turn(now, batch, |_| ()) {
+            self.shared.driver.call();
         }
+    }
+
+    /// Takes a turn, with `finish` at its end, and says whether another one is due.
+    fn turn(&self, now: Time, batch: &[(SocketAddr, &[u8])], finish: impl FnMut(&mut State)) -> bool {
+        self.shared.activity.turn_begins(now);
+        let again = self.shared.driver.turn(|| self.run_turn(now, batch, finish));
         self.shared.activity.turn_ends();
+        again
     }
 
     /// Runs a turn, and `finish` with the state when it is over.
